@@ -1,0 +1,3 @@
+//! The operator's binary: arguments to one subcommand.
+
+fn main() {}
