@@ -1,3 +1,5 @@
 //! Kubernetes operator for Odoo.
 //!
 //! The interesting code is synchronous and does no IO; the rooms that do IO are a thin skin around it.
+
+pub mod api;

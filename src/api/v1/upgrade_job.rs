@@ -1,0 +1,63 @@
+//! `OdooUpgradeJob`: upgrades or installs modules.
+
+use kube::CustomResource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{InstanceRef, JobStatus, Webhook};
+
+/// Upgrade or install modules.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[kube(
+    group = "bemade.org",
+    version = "v1",
+    kind = "OdooUpgradeJob",
+    plural = "odooupgradejobs",
+    shortname = "upgradejob",
+    category = "odoo-all",
+    namespaced,
+    status = "OdooUpgradeJobStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    doc = "Upgrades or installs modules of an OdooInstance, once.",
+    selectable = ".spec.odooInstanceRef.name",
+    selectable = ".status.phase",
+    printcolumn(name = "Target", type_ = "string", json_path = ".spec.odooInstanceRef.name"),
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1)
+)]
+#[serde(rename_all = "camelCase")]
+pub struct OdooUpgradeJobSpec {
+    /// The instance whose modules are upgraded.
+    pub odoo_instance_ref: InstanceRef,
+    /// Modules to upgrade; with both lists empty, all.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modules: Option<Vec<String>>,
+    /// Modules to install.
+    #[schemars(extend("x-kubernetes-list-type" = "atomic"))]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modules_install: Option<Vec<String>>,
+    /// Not before this time (RFC 3339).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scheduled_time: Option<String>,
+    /// Where the outcome is announced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+    /// Undo or finish the work and end as Failed, reason Cancelled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<bool>,
+}
+
+/// Observed state of an OdooUpgradeJob.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OdooUpgradeJobStatus {
+    /// What all job kinds report.
+    #[serde(flatten)]
+    pub job: JobStatus,
+    /// Web pods before the upgrade.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub original_replicas: Option<i32>,
+}
