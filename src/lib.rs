@@ -3,3 +3,4 @@
 //! The interesting code is synchronous and does no IO; the rooms that do IO are a thin skin around it.
 
 pub mod api;
+pub mod lifecycle;

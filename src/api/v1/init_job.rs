@@ -16,7 +16,7 @@ use super::{InstanceRef, JobStatus, Webhook};
     shortname = "initjob",
     category = "odoo-all",
     namespaced,
-    status = "JobStatus",
+    status = "OdooInitJobStatus",
     derive = "PartialEq",
     derive = "Default",
     doc = "Fills the empty database of an OdooInstance, once.",
@@ -49,4 +49,16 @@ pub struct OdooInitJobSpec {
     /// Undo or finish the work and end as Failed, reason Cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cancel: Option<bool>,
+}
+
+/// Observed state of an OdooInitJob.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OdooInitJobStatus {
+    /// What all job kinds report.
+    #[serde(flatten)]
+    pub job: JobStatus,
+    /// Version of Odoo that filled the database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub odoo_version: Option<String>,
 }

@@ -24,7 +24,7 @@ pub use common::{
     AddressingStyle, InstanceRef, LocalSecretRef, NotificationItem, ObjectRef, S3CredentialsRef, S3Location,
     SecretKeyRef, Webhook,
 };
-pub use init_job::{OdooInitJob, OdooInitJobSpec};
+pub use init_job::{OdooInitJob, OdooInitJobSpec, OdooInitJobStatus};
 pub use instance::{DatabaseSpec, DeletionPolicy, Environment, MissingPolicy, OdooInstance, OdooInstanceSpec};
 pub use instance_blocks::{
     CloneSource, Cron, Filestore, FilestoreMethod, GatewayRef, Ingress, InitRestore, Initialization,
