@@ -5,3 +5,5 @@
 pub mod api;
 pub mod lifecycle;
 pub mod resources;
+pub mod server;
+pub mod tls;

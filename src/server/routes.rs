@@ -1,0 +1,126 @@
+//! The HTTPS routes: reviews in, reviews out, always with status 200.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::{Body, HttpBody};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Request, StatusCode, Version};
+
+use http_body_util::{BodyExt, Full};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::body::{self, Budget};
+use super::hooks::{self, Answered, Hook, Hooks, Outcome, Review};
+use super::limits::Limits;
+
+/// Where the existing operator's webhook configuration calls: answered as [`Review::Validate`].
+pub const OLD_VALIDATE_PATH: &str = "/validate-bemade-org-v1alpha1-odooinstance";
+
+/// One route: its hook and what its bodies may cost.
+struct Route {
+    review: Review,
+    hook: Hook,
+    answered: Arc<dyn Fn(Answered) + Send + Sync>,
+    body_limit: usize,
+    budget: Budget,
+    /// Large reviews judged at once: one a core, so that many of them leave the small ones their turn.
+    workers: Arc<Semaphore>,
+    limits: Limits,
+}
+
+/// The router of the HTTPS port: `/mutate/v1`, `/validate/v1`, `/convert`, and the existing operator's path.
+pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = Arc::new(Semaphore::new(cores));
+    let admission = Budget::new(limits.admission_in_flight);
+    let conversion = Budget::new(limits.convert_in_flight);
+    let route = |review, hook: &Hook| {
+        let (body_limit, budget) = match review {
+            Review::Mutate | Review::Validate => (limits.admission_body, &admission),
+            Review::Convert => (limits.convert_body, &conversion),
+        };
+        post(answer).with_state(Arc::new(Route {
+            review,
+            hook: Arc::clone(hook),
+            answered: Arc::clone(&hooks.answered),
+            body_limit,
+            budget: budget.clone(),
+            workers: Arc::clone(&workers),
+            limits: limits.clone(),
+        }))
+    };
+    Router::new()
+        .route("/mutate/v1", route(Review::Mutate, &hooks.mutate))
+        .route("/validate/v1", route(Review::Validate, &hooks.validate))
+        .route(OLD_VALIDATE_PATH, route(Review::Validate, &hooks.validate))
+        .route("/convert", route(Review::Convert, &hooks.convert))
+        .fallback(async || (StatusCode::NOT_FOUND, "no webhook is served at this path\n"))
+}
+
+async fn answer(State(route): State<Arc<Route>>, request: Request<Body>) -> Response {
+    let started = Instant::now();
+    let version = request.version();
+    let (mut response, panicked) = judge(&route, request).await;
+    if version < Version::HTTP_2 && !response.status().is_success() {
+        // What is left of a refused body is not worth reading.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    (route.answered)(Answered { review: route.review, status: response.status(), took: started.elapsed(), panicked });
+    response
+}
+
+async fn judge(route: &Arc<Route>, request: Request<Body>) -> (Response, bool) {
+    let body = request.into_body();
+    let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    let read = body::read(body, announced, route.body_limit, &route.budget, route.limits.body_read);
+    let (bytes, permit) = match read.await {
+        Ok(read) => read,
+        Err(refused) => {
+            let (status, reason) = refused.answer();
+            return (refusal(status, &reason), false);
+        }
+    };
+    let outcome = if bytes.len() > route.limits.inline_body {
+        let Ok(worker) = Arc::clone(&route.workers).acquire_owned().await else {
+            return (refusal(StatusCode::SERVICE_UNAVAILABLE, "shutting down"), false);
+        };
+        let route = Arc::clone(route);
+        tokio::task::spawn_blocking(move || {
+            let _worker = worker;
+            hooks::call(route.review, &route.hook, &bytes)
+        })
+        .await
+        .unwrap_or(Outcome::Panicked(None))
+    } else {
+        hooks::call(route.review, &route.hook, &bytes)
+    };
+    match outcome {
+        Outcome::Answer(answer) => (review(answer, permit), false),
+        Outcome::Panicked(Some(answer)) => (review(answer, permit), true),
+        Outcome::Panicked(None) => (refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal error"), true),
+        Outcome::Refused(refused) => (refusal(StatusCode::BAD_REQUEST, &refused.0), false),
+    }
+}
+
+/// The answer keeps the request's share of the budget until its last byte is written or dropped.
+fn review(answer: Vec<u8>, permit: OwnedSemaphorePermit) -> Response {
+    let length = answer.len();
+    let body = Full::from(answer).map_frame(move |frame| {
+        let _held = &permit;
+        frame
+    });
+    let mut response = Response::new(Body::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+fn refusal(status: StatusCode, reason: &str) -> Response {
+    (status, format!("{reason}\n")).into_response()
+}
