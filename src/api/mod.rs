@@ -4,9 +4,11 @@
 //! operator's settings as plain data. Must not: decide anything, do IO, read the clock.
 
 pub mod conditions;
+pub mod crds;
 pub mod labels;
 pub mod settings;
 pub mod v1;
+pub mod v1alpha1;
 
 /// API group of every kind.
 pub const GROUP: &str = "bemade.org";
