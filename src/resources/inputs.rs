@@ -1,6 +1,5 @@
 //! What the builders build from.
 
-use kube::ResourceExt as _;
 use secrecy::SecretString;
 
 use super::{OdooVersion, env, odoo_conf};
@@ -23,7 +22,7 @@ pub struct Inputs<'a> {
 }
 
 /// Where an instance's database is and how it is reached.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatabaseAccess {
     /// Host name or address of the PostgreSQL server.
     pub host: String,
@@ -41,7 +40,7 @@ pub struct DatabaseAccess {
 }
 
 /// What only Secrets may hold. The hashes are made once a password and kept: a fresh salt would roll every pod.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct InstanceSecrets {
     /// Password of the instance's role.
     pub db_password: SecretString,
@@ -64,11 +63,6 @@ impl<'a> Inputs<'a> {
     /// Namespace of the instance and of everything built here.
     pub fn namespace(&self) -> &'a str {
         self.instance.metadata.namespace.as_deref().unwrap_or_default()
-    }
-
-    /// uid of the instance.
-    pub fn uid(&self) -> String {
-        self.instance.uid().unwrap_or_default()
     }
 
     pub(super) fn spec(&self) -> &'a OdooInstanceSpec {

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::ResourceExt as _;
 
-use super::{Inputs, names};
+use super::names;
 use crate::api::labels as keys;
-use crate::api::v1::Environment;
+use crate::api::v1::{Environment, OdooInstance};
 
 /// Selector of the pods of a Deployment: `app=<Deployment name>`, nothing more. It is the existing operator's, and a
 /// Deployment's selector cannot be changed.
@@ -15,12 +16,12 @@ pub fn selector(deployment: &str) -> BTreeMap<String, String> {
 }
 
 /// Labels of every object of an instance. `component` says what part it is of: web, cron, init, …
-pub fn common(inputs: &Inputs<'_>, component: &str) -> BTreeMap<String, String> {
-    let environment = match inputs.spec().environment() {
+pub fn common(instance: &OdooInstance, component: &str) -> BTreeMap<String, String> {
+    let environment = match instance.spec.environment() {
         Environment::Staging => "staging",
         Environment::Production => "production",
     };
-    let name = names::label_value(inputs.name());
+    let name = names::label_value(&instance.name_any());
     [
         ("app.kubernetes.io/name", "odoo".to_owned()),
         ("app.kubernetes.io/instance", name.clone()),
@@ -28,7 +29,7 @@ pub fn common(inputs: &Inputs<'_>, component: &str) -> BTreeMap<String, String> 
         ("app.kubernetes.io/part-of", "odoo".to_owned()),
         (keys::MANAGED_BY, keys::MANAGER.to_owned()),
         (keys::INSTANCE, name),
-        (keys::INSTANCE_UID, inputs.uid()),
+        (keys::INSTANCE_UID, instance.uid().unwrap_or_default()),
         (keys::ENVIRONMENT, environment.to_owned()),
     ]
     .into_iter()
@@ -37,8 +38,8 @@ pub fn common(inputs: &Inputs<'_>, component: &str) -> BTreeMap<String, String> 
 }
 
 /// Labels of a Deployment's pods.
-pub(super) fn pods(inputs: &Inputs<'_>, component: &str, deployment: &str) -> BTreeMap<String, String> {
-    let mut labels = common(inputs, component);
+pub(super) fn pods(instance: &OdooInstance, component: &str, deployment: &str) -> BTreeMap<String, String> {
+    let mut labels = common(instance, component);
     labels.extend(selector(deployment));
     labels
 }

@@ -33,4 +33,5 @@ pub mod web;
 pub use hash::hex_sha256;
 pub use inputs::{DatabaseAccess, Inputs, InstanceSecrets};
 pub use odoo_version::OdooVersion;
+pub use route::HttpRoute;
 pub use routing::Routing;

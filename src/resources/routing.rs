@@ -1,9 +1,8 @@
 //! The way in: which of the two kinds carries it.
 
 use k8s_openapi::api::networking::v1::Ingress;
-use kube::core::DynamicObject;
 
-use super::{Inputs, ingress, odoo_conf, route};
+use super::{HttpRoute, Inputs, ingress, odoo_conf, route};
 
 /// The way in from outside. The other kind of the two must not be there.
 #[derive(Clone, Debug)]
@@ -11,7 +10,7 @@ pub enum Routing {
     /// An Ingress.
     Ingress(Box<Ingress>),
     /// An HTTPRoute on the Gateway that `ingress.gatewayRef` names.
-    HttpRoute(Box<DynamicObject>),
+    HttpRoute(Box<HttpRoute>),
 }
 
 impl Routing {

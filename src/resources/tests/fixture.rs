@@ -2,7 +2,6 @@
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::Secret;
-use kube::core::DynamicObject;
 use serde_json::{Value, json};
 
 use super::super::jobs;
@@ -133,7 +132,7 @@ impl Fixture {
     }
 
     pub fn init_cr(&self) -> OdooInitJob {
-        let mut cr = init_job_cr::auto_init(&self.inputs());
+        let mut cr = init_job_cr::auto_init(&self.instance);
         cr.metadata.uid = Some("aa11bb22-0000-0000-0000-000000000000".to_owned());
         cr
     }
@@ -145,7 +144,11 @@ impl Fixture {
     pub fn secrets(&self) -> Vec<Secret> {
         let inputs = self.inputs();
         let password = format!("admin-{CANARY}").into();
-        vec![secret::odoo_conf(&inputs), secret::user(&inputs), secret::admin(&inputs, &password)]
+        vec![
+            secret::odoo_conf(&inputs),
+            secret::user(&self.instance, &self.secrets),
+            secret::admin(&self.instance, &password),
+        ]
     }
 
     /// Every object that is not a Secret, under a short name.
@@ -153,7 +156,7 @@ impl Fixture {
         let inputs = self.inputs();
         let routing = match Routing::of(&inputs) {
             Routing::Ingress(ingress) => serde_json::to_value(ingress).unwrap(),
-            Routing::HttpRoute(route) => json_of(&route),
+            Routing::HttpRoute(route) => serde_json::to_value(route).unwrap(),
         };
         let mut objects = vec![
             ("pvc", serde_json::to_value(pvc::filestore(&inputs)).unwrap()),
@@ -170,8 +173,4 @@ impl Fixture {
         }
         objects
     }
-}
-
-fn json_of(route: &DynamicObject) -> Value {
-    serde_json::to_value(route).unwrap()
 }
