@@ -1,0 +1,303 @@
+//! The CustomResourceDefinitions: applied by the operator, v1alpha1 served only once its conversion works.
+//!
+//! On each CRD: strategy Webhook with v1alpha1 not served, then `caBundle` (the API server refuses one without the
+//! strategy), then `/convert` has to answer the way the API server will call it, then v1alpha1 is served. Every step
+//! can be repeated, so an interrupted installation is finished by the next one.
+
+use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use k8s_openapi::api::core::v1::Service;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::api::GROUP;
+use crate::api::crds::{CONVERT_PATH, Conversion, Form, Version, in_form};
+use crate::api::labels::CRD_FIELD_MANAGER;
+use crate::tls::inject::{self, Target};
+
+/// How long `/convert` may take to answer for the first time.
+const ANSWER_WITHIN: Duration = Duration::from_mins(1);
+/// How long the API server may take to accept a new CRD's names.
+const ESTABLISHED_WITHIN: Duration = Duration::from_secs(30);
+/// Between two looks at something that is not there yet.
+const RETRY: Duration = Duration::from_millis(200);
+/// For one probe of `/convert`.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The CRDs cannot be installed, or are not served in time.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused a call.
+    #[error("cannot {verb} {name}: {source}")]
+    Call {
+        /// What was tried.
+        verb: &'static str,
+        /// Which object.
+        name: String,
+        /// The answer.
+        source: Box<kube::Error>,
+    },
+    /// caBundle could not be written.
+    #[error(transparent)]
+    CaBundle(#[from] inject::Error),
+    /// The CA that `/convert` is to be called with is not usable.
+    #[error("the CA for {url} is not usable: {source}")]
+    Ca {
+        /// Address of the webhook.
+        url: String,
+        /// Why.
+        source: reqwest::Error,
+    },
+    /// `/convert` did not answer.
+    #[error("{url} does not answer, so v1alpha1 is not served: {reason}")]
+    Convert {
+        /// Address that the API server would call.
+        url: String,
+        /// The last failure.
+        reason: String,
+    },
+    /// The API server does not accept the CRD's names.
+    #[error("CustomResourceDefinition {name} is not established; its status.conditions say why")]
+    NotEstablished {
+        /// Name of the CRD.
+        name: String,
+    },
+    /// v1alpha1 is not served in time.
+    #[error("v1alpha1 of {missing} is not served after {} s; the operator's log says why", waited.as_secs())]
+    NotServed {
+        /// Plural names, separated by commas.
+        missing: String,
+        /// How long was waited.
+        waited: Duration,
+    },
+}
+
+/// Brings every CRD to its final form, through the stages that a conversion webhook needs. Writes nothing when all is
+/// as it should be (changing a CRD tears down its watches).
+pub async fn install(client: &Client, conversion: &Conversion, ca_pem: &str) -> Result<(), Error> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let done = Form { conversion: conversion.clone(), v1alpha1_served: true, stored: Version::V1 };
+    let mut staged = Vec::new();
+    for desired in in_form(&done) {
+        let name = desired.name_any();
+        let live = api.get_opt(&name).await.map_err(|source| call("read", &name, source))?;
+        if version(&desired, Version::V1Alpha1).is_none() || live.is_some_and(|live| settled(&live, &desired, ca_pem)) {
+            apply(&api, &desired).await?;
+        } else {
+            stage(client, &api, &name, conversion, ca_pem).await?;
+            staged.push(desired);
+        }
+    }
+    if staged.is_empty() {
+        return Ok(());
+    }
+    convert_answers(client, conversion, ca_pem).await?;
+    for desired in &staged {
+        apply(&api, desired).await?;
+    }
+    let names: Vec<_> = staged.iter().map(ResourceExt::name_any).collect();
+    tracing::info!(crds = names.join(","), "v1alpha1 is served");
+    Ok(())
+}
+
+/// Waits until the API server serves every kind of v1alpha1.
+pub async fn wait_until_served(client: &Client, timeout: Duration) -> Result<(), Error> {
+    let wanted: BTreeSet<String> =
+        in_form(&Form { conversion: Conversion::None, v1alpha1_served: true, stored: Version::V1 })
+            .into_iter()
+            .filter(|crd| version(crd, Version::V1Alpha1).is_some())
+            .map(|crd| crd.spec.names.plural)
+            .collect();
+    let group_version = format!("{GROUP}/{}", Version::V1Alpha1.name());
+    let deadline = Instant::now() + timeout;
+    loop {
+        let served = match client.list_api_group_resources(&group_version).await {
+            Ok(list) => list.resources.into_iter().map(|resource| resource.name).collect(),
+            Err(error) if is_not_found(&error) => BTreeSet::new(),
+            Err(source) if Instant::now() >= deadline => return Err(call("discover", &group_version, source)),
+            Err(error) => {
+                tracing::warn!(%error, "cannot ask for the served kinds; trying again");
+                BTreeSet::new()
+            }
+        };
+        let missing: Vec<&str> = wanted.difference(&served).map(String::as_str).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::NotServed { missing: missing.join(", "), waited: timeout });
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// Whether the live CRD converts through us already, so that a change of its schema needs no stages.
+fn settled(live: &CustomResourceDefinition, desired: &CustomResourceDefinition, ca_pem: &str) -> bool {
+    // Compared as JSON: a bundle is base64 there, and defaults of the API server do not matter.
+    let spec = |crd: &CustomResourceDefinition| json!(crd.spec.conversion);
+    let (live_conversion, mut wanted) = (spec(live), spec(desired));
+    wanted["webhook"]["clientConfig"]["caBundle"] = json!(BASE64_STANDARD.encode(ca_pem));
+    contains(&live_conversion, &wanted)
+        && version(live, Version::V1Alpha1).is_some_and(|version| version.served)
+        && version(live, Version::V1).is_some_and(|version| version.storage)
+}
+
+/// Strategy Webhook and the CA, while what is stored and served stays as it is.
+async fn stage(
+    client: &Client,
+    api: &Api<CustomResourceDefinition>,
+    name: &str,
+    conversion: &Conversion,
+    ca_pem: &str,
+) -> Result<(), Error> {
+    let live = api.get_opt(name).await.map_err(|source| call("read", name, source))?;
+    let form = staging_form(live.as_ref(), conversion);
+    for desired in in_form(&form).into_iter().filter(|crd| crd.name_any() == name) {
+        apply(api, &desired).await?;
+    }
+    inject::inject(client, &Target::Crd(name.to_owned()), ca_pem).await?;
+    Ok(())
+}
+
+/// The form in which the conversion webhook is prepared: nothing is served through it that was not before.
+fn staging_form(live: Option<&CustomResourceDefinition>, conversion: &Conversion) -> Form {
+    let old = live.and_then(|live| version(live, Version::V1Alpha1));
+    let stores_old = old.is_some_and(|version| version.storage);
+    let converts =
+        live.and_then(|live| live.spec.conversion.as_ref()).is_some_and(|conversion| conversion.strategy == "Webhook");
+    Form {
+        conversion: conversion.clone(),
+        v1alpha1_served: old.is_some_and(|version| version.served) && (stores_old || converts),
+        stored: if stores_old { Version::V1Alpha1 } else { Version::V1 },
+    }
+}
+
+async fn apply(api: &Api<CustomResourceDefinition>, desired: &CustomResourceDefinition) -> Result<(), Error> {
+    let name = desired.name_any();
+    let params = PatchParams::apply(CRD_FIELD_MANAGER).force();
+    // An apply that changes nothing is not stored: resourceVersion and watches stay.
+    let mut applied =
+        api.patch(&name, &params, &Patch::Apply(desired)).await.map_err(|source| call("apply", &name, source))?;
+    let deadline = Instant::now() + ESTABLISHED_WITHIN;
+    while !is_established(&applied) {
+        if Instant::now() >= deadline {
+            return Err(Error::NotEstablished { name });
+        }
+        sleep(RETRY).await;
+        applied = api.get(&name).await.map_err(|source| call("read", &name, source))?;
+    }
+    Ok(())
+}
+
+fn is_established(crd: &CustomResourceDefinition) -> bool {
+    let conditions = crd.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.is_some_and(|conditions| {
+        conditions.iter().any(|condition| condition.type_ == "Established" && condition.status == "True")
+    })
+}
+
+/// Calls `/convert` as the API server will, until it answers.
+async fn convert_answers(client: &Client, conversion: &Conversion, ca_pem: &str) -> Result<(), Error> {
+    let deadline = Instant::now() + ANSWER_WITHIN;
+    loop {
+        let (url, address) = match conversion {
+            Conversion::None => return Ok(()),
+            Conversion::Url(base) => (format!("{}{CONVERT_PATH}", base.trim_end_matches('/')), None),
+            Conversion::Service { namespace, name, port } => (
+                format!("https://{name}.{namespace}.svc:{port}{CONVERT_PATH}"),
+                cluster_address(client, namespace, name, *port).await?,
+            ),
+        };
+        match probe(&url, address, ca_pem).await? {
+            None => return Ok(()),
+            Some(reason) if Instant::now() >= deadline => return Err(Error::Convert { url, reason }),
+            Some(reason) => tracing::debug!(url, reason, "the conversion webhook does not answer yet"),
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// The Service's own address: the API server does not ask the cluster's DNS either.
+async fn cluster_address(client: &Client, namespace: &str, name: &str, port: u16) -> Result<Option<SocketAddr>, Error> {
+    let services: Api<Service> = Api::namespaced(client.clone(), namespace);
+    let service =
+        services.get(name).await.map_err(|source| call("read Service", &format!("{namespace}/{name}"), source))?;
+    let address: Option<IpAddr> = service.spec.and_then(|spec| spec.cluster_ip).and_then(|ip| ip.parse().ok());
+    Ok(address.map(|address| SocketAddr::new(address, port)))
+}
+
+/// One conversion of nothing. None when it was answered, else what went wrong.
+async fn probe(url: &str, address: Option<SocketAddr>, ca_pem: &str) -> Result<Option<String>, Error> {
+    let unusable = |source| Error::Ca { url: url.to_owned(), source };
+    let roots = reqwest::Certificate::from_pem_bundle(ca_pem.as_bytes()).map_err(unusable)?;
+    let mut builder = reqwest::Client::builder().tls_certs_only(roots).no_proxy().timeout(PROBE_TIMEOUT);
+    if let Some(address) = address {
+        let host = url.trim_start_matches("https://").split([':', '/']).next().unwrap_or_default();
+        builder = builder.resolve(host, address);
+    }
+    let client = builder.build().map_err(unusable)?;
+    let review = json!({
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "ConversionReview",
+        "request": {
+            "uid": "probe",
+            "desiredAPIVersion": format!("{GROUP}/{}", Version::V1Alpha1.name()),
+            "objects": [],
+        },
+    });
+    let response = match client.post(url).json(&review).send().await {
+        Ok(response) => response,
+        Err(error) => return Ok(Some(causes(&error))),
+    };
+    // 403: our own certificate, and a server that answers the API server's client certificate only.
+    if response.status() == reqwest::StatusCode::FORBIDDEN {
+        return Ok(None);
+    }
+    let status = response.status();
+    let answer: Value = response.json().await.unwrap_or_default();
+    let success = answer["response"]["uid"] == "probe" && answer["response"]["result"]["status"] == "Success";
+    Ok((!success).then(|| format!("status {status} without a conversion review that succeeded")))
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn version(
+    crd: &CustomResourceDefinition,
+    version: Version,
+) -> Option<&k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinitionVersion> {
+    crd.spec.versions.iter().find(|candidate| candidate.name == version.name())
+}
+
+/// Whether everything in `wanted` is in `live`.
+fn contains(live: &Value, wanted: &Value) -> bool {
+    match (live, wanted) {
+        (Value::Object(live), Value::Object(wanted)) => {
+            wanted.iter().all(|(key, wanted)| live.get(key).is_some_and(|live| contains(live, wanted)))
+        }
+        _ => live == wanted,
+    }
+}
+
+fn is_not_found(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
+}
+
+fn call(verb: &'static str, name: &str, source: kube::Error) -> Error {
+    Error::Call { verb, name: name.to_owned(), source: Box::new(source) }
+}
