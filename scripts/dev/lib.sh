@@ -107,6 +107,13 @@ keep() { local f=$1; shift; [ -s "$f" ] || { (umask 077; "$@" > "$f.$$"); mv "$f
 
 # The box's network. Checkout number SLOT has 10.89.SLOT.0/30 (host .1, node .2), pods 10.88.(16·SLOT).0/20 and
 # Services 10.96.(16·SLOT).0/20. A checkout keeps its number.
+slot_free() {
+  local owner; owner=$(cat "$STATES/slots/$1" 2>/dev/null || true)
+  { [ -z "$owner" ] || [ "$owner" = "$CHECKOUT" ] || [ ! -d "$owner" ]; } &&
+    ! ip -4 -o addr show | grep -q "inet 10\.89\.$1\.1/" &&
+    ! ip route show to match "10.88.$(($1 * 16)).1" | grep -qv '^default' &&
+    ! ip route show to match "10.96.$(($1 * 16)).1" | grep -qv '^default'
+}
 claim_slot() {
   local slot owner
   mkdir -p "$STATE" "$STATES/slots"
@@ -114,9 +121,7 @@ claim_slot() {
   slot=$(cat "$STATE/slot" 2>/dev/null || true)
   if [ -z "$slot" ]; then
     for slot in {0..15}; do
-      owner=$(cat "$STATES/slots/$slot" 2>/dev/null || true)
-      { [ -z "$owner" ] || [ "$owner" = "$CHECKOUT" ] || [ ! -d "$owner" ]; } && ! ip -o link show "$LINK_PREFIX$slot" >/dev/null 2>&1 &&
-        ! ip -4 -o addr show | grep -q "inet 10\.89\.$slot\.1/" && break
+      if slot_free "$slot"; then break; fi
       slot=
     done
     [ -n "$slot" ] || die "sixteen checkouts have a box on this machine already (listed in $STATES/slots); remove one"
