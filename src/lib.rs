@@ -6,4 +6,5 @@ pub mod api;
 pub mod lifecycle;
 pub mod resources;
 pub mod server;
+pub mod telemetry;
 pub mod tls;

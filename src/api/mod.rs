@@ -6,6 +6,7 @@
 pub mod conditions;
 pub mod crds;
 pub mod labels;
+pub mod quantity;
 pub mod settings;
 pub mod v1;
 pub mod v1alpha1;

@@ -34,7 +34,7 @@ pub fn deployment(inputs: &Inputs<'_>, replicas: i32) -> Deployment {
         ..pod::odoo_container(inputs, names::cron_container(inputs.name()), resources, threads, Vec::new())
     };
     Deployment {
-        metadata: meta::owned(inputs.instance, name.clone(), COMPONENT),
+        metadata: meta::owned(inputs, name.clone(), COMPONENT),
         spec: Some(DeploymentSpec {
             replicas: Some(replicas),
             selector: labels::label_selector(&name),

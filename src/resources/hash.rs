@@ -6,7 +6,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 
 /// SHA-256 as 64 lower-case hexadecimal digits.
 pub fn hex_sha256(bytes: &[u8]) -> String {
-    digest(&SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
+    hex(digest(&SHA256, bytes).as_ref())
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
         let _ = write!(hex, "{byte:02x}");
         hex
     })

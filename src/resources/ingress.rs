@@ -28,7 +28,7 @@ pub fn web(inputs: &Inputs<'_>) -> Ingress {
             },
         })
         .collect();
-    let mut metadata = meta::owned(inputs.instance, service, "web");
+    let mut metadata = meta::owned(inputs, service, "web");
     let mut annotations = wanted.annotations.clone().unwrap_or_default();
     if let Some(issuer) = wanted.issuer.as_ref().filter(|issuer| !issuer.is_empty()) {
         annotations.entry(CLUSTER_ISSUER.to_owned()).or_insert_with(|| issuer.clone());

@@ -1,5 +1,6 @@
 //! What the builders build from.
 
+use kube::ResourceExt as _;
 use secrecy::SecretString;
 
 use super::{OdooVersion, env, odoo_conf};
@@ -40,7 +41,7 @@ pub struct DatabaseAccess {
 }
 
 /// What only Secrets may hold. The hashes are made once a password and kept: a fresh salt would roll every pod.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct InstanceSecrets {
     /// Password of the instance's role.
     pub db_password: SecretString,
@@ -54,6 +55,14 @@ pub struct InstanceSecrets {
     pub digest_key: SecretString,
 }
 
+impl InstanceSecrets {
+    /// Passwords that are not known: only for what does not depend on them.
+    pub fn unknown() -> Self {
+        let none = || SecretString::from("");
+        Self { db_password: none(), admin_hash: none(), master_hash: none(), digest: none(), digest_key: none() }
+    }
+}
+
 impl<'a> Inputs<'a> {
     /// Name of the instance.
     pub fn name(&self) -> &'a str {
@@ -63,6 +72,11 @@ impl<'a> Inputs<'a> {
     /// Namespace of the instance and of everything built here.
     pub fn namespace(&self) -> &'a str {
         self.instance.metadata.namespace.as_deref().unwrap_or_default()
+    }
+
+    /// uid of the instance.
+    pub fn uid(&self) -> String {
+        self.instance.uid().unwrap_or_default()
     }
 
     pub(super) fn spec(&self) -> &'a OdooInstanceSpec {

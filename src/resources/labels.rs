@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use kube::ResourceExt as _;
 
-use super::names;
+use super::{Inputs, names};
 use crate::api::labels as keys;
-use crate::api::v1::{Environment, OdooInstance};
+use crate::api::v1::Environment;
 
 /// Selector of the pods of a Deployment: `app=<Deployment name>`, nothing more. It is the existing operator's, and a
 /// Deployment's selector cannot be changed.
@@ -16,12 +15,12 @@ pub fn selector(deployment: &str) -> BTreeMap<String, String> {
 }
 
 /// Labels of every object of an instance. `component` says what part it is of: web, cron, init, …
-pub fn common(instance: &OdooInstance, component: &str) -> BTreeMap<String, String> {
-    let environment = match instance.spec.environment() {
+pub fn common(inputs: &Inputs<'_>, component: &str) -> BTreeMap<String, String> {
+    let environment = match inputs.spec().environment() {
         Environment::Staging => "staging",
         Environment::Production => "production",
     };
-    let name = names::label_value(&instance.name_any());
+    let name = names::label_value(inputs.name());
     [
         ("app.kubernetes.io/name", "odoo".to_owned()),
         ("app.kubernetes.io/instance", name.clone()),
@@ -29,7 +28,7 @@ pub fn common(instance: &OdooInstance, component: &str) -> BTreeMap<String, Stri
         ("app.kubernetes.io/part-of", "odoo".to_owned()),
         (keys::MANAGED_BY, keys::MANAGER.to_owned()),
         (keys::INSTANCE, name),
-        (keys::INSTANCE_UID, instance.uid().unwrap_or_default()),
+        (keys::INSTANCE_UID, inputs.uid()),
         (keys::ENVIRONMENT, environment.to_owned()),
     ]
     .into_iter()
@@ -38,8 +37,8 @@ pub fn common(instance: &OdooInstance, component: &str) -> BTreeMap<String, Stri
 }
 
 /// Labels of a Deployment's pods.
-pub(super) fn pods(instance: &OdooInstance, component: &str, deployment: &str) -> BTreeMap<String, String> {
-    let mut labels = common(instance, component);
+pub(super) fn pods(inputs: &Inputs<'_>, component: &str, deployment: &str) -> BTreeMap<String, String> {
+    let mut labels = common(inputs, component);
     labels.extend(selector(deployment));
     labels
 }

@@ -3,23 +3,22 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 
-use super::labels;
-use crate::api::v1::OdooInstance;
+use super::{Inputs, labels};
 
 /// Metadata of an object that goes when its instance goes.
-pub(super) fn owned(instance: &OdooInstance, name: String, component: &str) -> ObjectMeta {
+pub(super) fn owned(inputs: &Inputs<'_>, name: String, component: &str) -> ObjectMeta {
     ObjectMeta {
-        owner_references: instance.controller_owner_ref(&()).map(|owner| vec![owner]),
-        ..unowned(instance, name, component)
+        owner_references: inputs.instance.controller_owner_ref(&()).map(|owner| vec![owner]),
+        ..unowned(inputs, name, component)
     }
 }
 
 /// Metadata of an object that may outlive its instance.
-pub(super) fn unowned(instance: &OdooInstance, name: String, component: &str) -> ObjectMeta {
+pub(super) fn unowned(inputs: &Inputs<'_>, name: String, component: &str) -> ObjectMeta {
     ObjectMeta {
         name: Some(name),
-        namespace: instance.metadata.namespace.clone(),
-        labels: Some(labels::common(instance, component)),
+        namespace: Some(inputs.namespace().to_owned()),
+        labels: Some(labels::common(inputs, component)),
         ..ObjectMeta::default()
     }
 }

@@ -30,7 +30,7 @@ pub mod service_account;
 mod tests;
 pub mod web;
 
-pub use hash::hex_sha256;
+pub use hash::{hex, hex_sha256};
 pub use inputs::{DatabaseAccess, Inputs, InstanceSecrets};
 pub use odoo_version::OdooVersion;
 pub use route::HttpRoute;

@@ -21,7 +21,7 @@ pub fn web(inputs: &Inputs<'_>) -> Option<PodDisruptionBudget> {
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".to_owned()),
             ..PodDisruptionBudgetSpec::default()
         }),
-        metadata: meta::owned(inputs.instance, name, "web"),
+        metadata: meta::owned(inputs, name, "web"),
         status: None,
     })
 }

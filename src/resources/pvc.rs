@@ -15,7 +15,7 @@ pub fn filestore(inputs: &Inputs<'_>) -> PersistentVolumeClaim {
     let wanted = inputs.spec().filestore.clone().unwrap_or_default();
     let size = wanted.storage_size.unwrap_or(fallback.storage_size);
     PersistentVolumeClaim {
-        metadata: meta::unowned(inputs.instance, names::filestore(inputs.name()), "filestore"),
+        metadata: meta::unowned(inputs, names::filestore(inputs.name()), "filestore"),
         spec: Some(PersistentVolumeClaimSpec {
             access_modes: Some(vec![wanted.access_mode.unwrap_or(fallback.access_mode)]),
             // Absent, not empty: an empty class would forbid dynamic provisioning.

@@ -2,7 +2,8 @@
 
 use k8s_openapi::api::networking::v1::Ingress;
 
-use super::{HttpRoute, Inputs, ingress, odoo_conf, route};
+use super::route::HttpRoute;
+use super::{Inputs, ingress, odoo_conf, route};
 
 /// The way in from outside. The other kind of the two must not be there.
 #[derive(Clone, Debug)]

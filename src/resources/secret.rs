@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;
-use kube::ResourceExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
-use super::{Inputs, InstanceSecrets, meta, names, odoo_conf};
-use crate::api::v1::OdooInstance;
+use super::{Inputs, hex_sha256, meta, names, odoo_conf};
+use crate::api::labels::CONTENT_HASH;
 
 /// Key of odoo.conf in `<name>-odoo-conf`.
 pub const ODOO_CONF_KEY: &str = "odoo.conf";
@@ -33,13 +32,13 @@ pub fn odoo_conf(inputs: &Inputs<'_>) -> Secret {
     if let Some(ca) = &inputs.database.ca {
         data.insert(CA_KEY, ca.clone().into());
     }
-    secret(inputs.instance, names::odoo_conf(inputs.name()), data.iter().map(|(key, value)| (*key, value)))
+    secret(inputs, names::odoo_conf(inputs.name()), data.iter().map(|(key, value)| (*key, value)))
 }
 
-/// `<name>-odoo-user`: the instance's own database role and the hashes of the admin password.
-pub fn user(instance: &OdooInstance, secrets: &InstanceSecrets) -> Secret {
-    let name = instance.name_any();
-    let username = names::role(&instance.namespace().unwrap_or_default(), &name).into();
+/// `<name>-odoo-user`: the database role and the hashes of the admin password.
+pub fn user(inputs: &Inputs<'_>) -> Secret {
+    let secrets = inputs.secrets;
+    let username = inputs.database.user.clone().into();
     let data = [
         (USERNAME_KEY, &username),
         (PASSWORD_KEY, &secrets.db_password),
@@ -48,16 +47,32 @@ pub fn user(instance: &OdooInstance, secrets: &InstanceSecrets) -> Secret {
         (DIGEST_KEY, &secrets.digest),
         (DIGEST_KEY_KEY, &secrets.digest_key),
     ];
-    secret(instance, names::user_secret(&name), data)
+    secret(inputs, names::user_secret(inputs.name()), data)
 }
 
-/// `<name>-admin`: the password that was generated because the manifest names none.
-pub fn admin(instance: &OdooInstance, password: &SecretString) -> Secret {
-    secret(instance, names::admin_secret(&instance.name_any()), [(PASSWORD_KEY, password)])
+/// `<name>-admin`: the password that was generated because the manifest names none. It has no owner: a database that
+/// is retained is of no use to who has lost its password.
+pub fn admin(inputs: &Inputs<'_>, password: &SecretString) -> Secret {
+    let mut admin = secret(inputs, names::admin_secret(inputs.name()), [(PASSWORD_KEY, password)]);
+    admin.metadata.owner_references = None;
+    admin
+}
+
+/// SHA-256 over all keys and values of a Secret. It stands on the Secret as `bemade.org/content-hash`, so that the
+/// metadata alone tells whether the content is as it was written.
+pub fn content_hash(data: &BTreeMap<String, ByteString>) -> String {
+    let mut bytes = Vec::new();
+    for (key, ByteString(value)) in data {
+        for part in [key.as_bytes(), value] {
+            bytes.extend((part.len() as u64).to_be_bytes());
+            bytes.extend(part);
+        }
+    }
+    hex_sha256(&bytes)
 }
 
 fn secret<'a>(
-    instance: &OdooInstance,
+    inputs: &Inputs<'_>,
     name: String,
     data: impl IntoIterator<Item = (&'static str, &'a SecretString)>,
 ) -> Secret {
@@ -65,10 +80,7 @@ fn secret<'a>(
         .into_iter()
         .map(|(key, value)| (key.to_owned(), ByteString(value.expose_secret().as_bytes().to_vec())))
         .collect();
-    Secret {
-        metadata: meta::owned(instance, name, "config"),
-        data: Some(data),
-        type_: Some("Opaque".to_owned()),
-        ..Secret::default()
-    }
+    let mut metadata = meta::owned(inputs, name, "config");
+    metadata.annotations = Some(BTreeMap::from([(CONTENT_HASH.to_owned(), content_hash(&data))]));
+    Secret { metadata, data: Some(data), type_: Some("Opaque".to_owned()), ..Secret::default() }
 }

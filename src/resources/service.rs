@@ -22,7 +22,7 @@ pub fn web(inputs: &Inputs<'_>) -> Service {
             ports: Some(vec![port("http", odoo_conf::HTTP_PORT), port("websocket", odoo_conf::WEBSOCKET_PORT)]),
             ..ServiceSpec::default()
         }),
-        metadata: meta::owned(inputs.instance, name, "web"),
+        metadata: meta::owned(inputs, name, "web"),
         status: None,
     }
 }

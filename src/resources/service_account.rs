@@ -7,7 +7,7 @@ use super::{Inputs, meta, names};
 /// `<name>-odoo`: an identity of its own without any right. No token is mounted: Odoo does not talk to the API server.
 pub fn pods(inputs: &Inputs<'_>) -> ServiceAccount {
     ServiceAccount {
-        metadata: meta::owned(inputs.instance, names::service_account(inputs.name()), "config"),
+        metadata: meta::owned(inputs, names::service_account(inputs.name()), "config"),
         automount_service_account_token: Some(false),
         ..ServiceAccount::default()
     }

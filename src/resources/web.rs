@@ -53,7 +53,7 @@ pub fn deployment(inputs: &Inputs<'_>, replicas: i32) -> Deployment {
         ..pod::spec(inputs, vec![container])
     };
     Deployment {
-        metadata: meta::owned(inputs.instance, name.clone(), COMPONENT),
+        metadata: meta::owned(inputs, name.clone(), COMPONENT),
         spec: Some(DeploymentSpec {
             replicas: Some(replicas),
             selector: labels::label_selector(&name),
@@ -69,7 +69,7 @@ pub fn deployment(inputs: &Inputs<'_>, replicas: i32) -> Deployment {
 pub(super) fn template(inputs: &Inputs<'_>, component: &str, deployment: &str, spec: PodSpec) -> PodTemplateSpec {
     PodTemplateSpec {
         metadata: Some(ObjectMeta {
-            labels: Some(labels::pods(inputs.instance, component, deployment)),
+            labels: Some(labels::pods(inputs, component, deployment)),
             annotations: Some(BTreeMap::from([(ODOO_CONF_HASH.to_owned(), odoo_conf::hash(inputs))])),
             ..ObjectMeta::default()
         }),

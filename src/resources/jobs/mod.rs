@@ -26,7 +26,7 @@ where
 {
     let uid = owner.uid().unwrap_or_default();
     // Never `app`: the Service and the Deployments select on it.
-    let mut labels = labels::common(inputs.instance, component);
+    let mut labels = labels::common(inputs, component);
     labels.insert(JOB_UID.to_owned(), uid.clone());
     Job {
         metadata: ObjectMeta {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::jobs;
 use super::super::{
-    DatabaseAccess, Inputs, InstanceSecrets, OdooVersion, Routing, cron, init_job_cr, pdb, pvc, secret, service,
-    service_account, web,
+    DatabaseAccess, HttpRoute, Inputs, InstanceSecrets, OdooVersion, Routing, cron, init_job_cr, pdb, pvc, secret,
+    service, service_account, web,
 };
 use crate::api::v1::{OdooInitJob, OdooInstance};
 
@@ -132,7 +132,7 @@ impl Fixture {
     }
 
     pub fn init_cr(&self) -> OdooInitJob {
-        let mut cr = init_job_cr::auto_init(&self.instance);
+        let mut cr = init_job_cr::auto_init(&self.inputs());
         cr.metadata.uid = Some("aa11bb22-0000-0000-0000-000000000000".to_owned());
         cr
     }
@@ -144,11 +144,7 @@ impl Fixture {
     pub fn secrets(&self) -> Vec<Secret> {
         let inputs = self.inputs();
         let password = format!("admin-{CANARY}").into();
-        vec![
-            secret::odoo_conf(&inputs),
-            secret::user(&self.instance, &self.secrets),
-            secret::admin(&self.instance, &password),
-        ]
+        vec![secret::odoo_conf(&inputs), secret::user(&inputs), secret::admin(&inputs, &password)]
     }
 
     /// Every object that is not a Secret, under a short name.
@@ -156,7 +152,7 @@ impl Fixture {
         let inputs = self.inputs();
         let routing = match Routing::of(&inputs) {
             Routing::Ingress(ingress) => serde_json::to_value(ingress).unwrap(),
-            Routing::HttpRoute(route) => serde_json::to_value(route).unwrap(),
+            Routing::HttpRoute(route) => json_of(&route),
         };
         let mut objects = vec![
             ("pvc", serde_json::to_value(pvc::filestore(&inputs)).unwrap()),
@@ -173,4 +169,8 @@ impl Fixture {
         }
         objects
     }
+}
+
+fn json_of(route: &HttpRoute) -> Value {
+    serde_json::to_value(route).unwrap()
 }

@@ -1,0 +1,32 @@
+//! What the operator tells of itself: logs, metrics, Kubernetes Events.
+//!
+//! Owns: the tracing subscriber, the metrics registry, the Event recorder. Must not: hold rules, or put a secret or an
+//! object's name into a metric label.
+
+mod events;
+mod metrics;
+
+pub use events::Events;
+pub use metrics::{Metrics, Outcome};
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging to standard error. `RUST_LOG` chooses what; without it, `info`.
+pub fn start_logging(format: LogFormat) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber, in tests, is no harm: the first one stays.
+    let _ = match format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    };
+}
