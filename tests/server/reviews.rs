@@ -1,0 +1,164 @@
+//! What the routes answer, by `oneshot`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use futures::{StreamExt, stream};
+use http::{Request, StatusCode, header};
+use http_body_util::BodyExt;
+use odoo_operator::server::{Hook, Limits, webhooks};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tower::ServiceExt;
+
+use super::support::{all, measuring, review};
+
+const MIB: usize = 1024 * 1024;
+const PATHS: [&str; 4] = ["/mutate/v1", "/validate/v1", "/validate-bemade-org-v1alpha1-odooinstance", "/convert"];
+
+async fn send(app: &Router, path: &str, body: impl Into<Body>) -> (StatusCode, String, String) {
+    let request = Request::post(path).body(body.into()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    let status = response.status();
+    let content_type = response.headers().get(header::CONTENT_TYPE).map(|value| value.to_str().unwrap().to_owned());
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    (status, content_type.unwrap_or_default(), String::from_utf8(bytes.to_vec()).unwrap())
+}
+
+/// Mebibytes without a Content-Length.
+fn streamed(mebibytes: usize) -> Body {
+    let piece = Bytes::from(vec![b'{'; MIB]);
+    Body::from_stream(stream::iter(0..mebibytes).map(move |_| Ok::<_, std::io::Error>(piece.clone())))
+}
+
+#[tokio::test]
+async fn every_path_calls_its_hook() {
+    let hook = |name: &'static str| -> Hook { Arc::new(move |_| Ok(name.as_bytes().to_vec())) };
+    let mut hooks = all(hook("validate"));
+    hooks.mutate = hook("mutate");
+    hooks.convert = hook("convert");
+    let app = webhooks(&hooks, &Limits::default());
+    for (path, expected) in PATHS.into_iter().zip(["mutate", "validate", "validate", "convert"]) {
+        let (status, content_type, body) = send(&app, &format!("{path}?timeout=5s"), "{}").await;
+        assert_eq!((status, content_type.as_str(), body.as_str()), (StatusCode::OK, "application/json", expected));
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_review_gets_a_4xx_and_a_reason() {
+    let app = webhooks(&all(measuring()), &Limits::default());
+    for path in PATHS {
+        let (status, _, body) = send(&app, path, "no JSON").await;
+        assert_eq!(status, StatusCode::BAD_REQUEST);
+        assert_eq!(body, "the body is not a JSON object\n");
+    }
+    assert_eq!(send(&app, "/elsewhere", "{}").await.0, StatusCode::NOT_FOUND);
+    let get = Request::get("/convert").body(Body::empty()).unwrap();
+    assert_eq!(app.clone().oneshot(get).await.unwrap().status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn bodies_over_the_limit_are_refused_announced_or_not() {
+    let app = webhooks(&all(measuring()), &Limits::default());
+    for path in PATHS {
+        let limit = if path == "/convert" { 256 } else { 16 };
+        let (status, _, body) = send(&app, path, streamed(limit)).await;
+        assert_eq!((status, body), (StatusCode::OK, format!(r#"{{"length":{}}}"#, limit * MIB)));
+        let (status, _, body) = send(&app, path, streamed(limit + 44)).await;
+        assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
+        assert!(body.contains(&format!("{limit} MiB")), "{body}");
+    }
+    assert_eq!(send(&app, "/mutate/v1", vec![b'{'; 17 * MIB]).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_cut_off() {
+    let limits = Limits { body_read: Duration::from_millis(100), ..Limits::default() };
+    let app = webhooks(&all(measuring()), &limits);
+    let endless = stream::once(async { Ok::<_, std::io::Error>(Bytes::from_static(b"{")) }).chain(stream::pending());
+    let (status, _, body) = send(&app, "/convert", Body::from_stream(endless)).await;
+    assert_eq!(status, StatusCode::REQUEST_TIMEOUT);
+    assert!(body.contains("did not arrive"), "{body}");
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_with_a_review_that_refuses() {
+    let answered = Arc::new(AtomicUsize::new(0));
+    let mut hooks = all(Arc::new(|_| panic!("defect with a secret in it")));
+    let count = Arc::clone(&answered);
+    hooks.answered = Arc::new(move |answer| {
+        assert!(answer.panicked);
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    // The second time as a large body, which is judged on another thread.
+    for limits in [Limits::default(), Limits { inline_body: 0, ..Limits::default() }] {
+        let app = webhooks(&hooks, &limits);
+        for path in PATHS {
+            let (status, _, body) = send(&app, path, review("u-1", 10)).await;
+            assert_eq!(status, StatusCode::OK);
+            assert!(!body.contains("secret"), "{body}");
+            let answer: Value = serde_json::from_str(&body).unwrap();
+            assert_eq!(answer["apiVersion"], "admission.k8s.io/v1");
+            assert_eq!(answer["response"]["uid"], "u-1");
+            if path == "/convert" {
+                assert_eq!(answer["kind"], "ConversionReview");
+                assert_eq!(answer["response"]["result"]["status"], "Failure");
+            } else {
+                assert_eq!(answer["kind"], "AdmissionReview");
+                assert_eq!(answer["response"]["allowed"], json!(false));
+                assert_eq!(answer["response"]["status"]["code"], 500);
+            }
+        }
+        assert_eq!(send(&app, "/convert", "no JSON").await.0, StatusCode::INTERNAL_SERVER_ERROR);
+    }
+    assert_eq!(answered.load(Ordering::Relaxed), 10);
+}
+
+/// A hook that says when it begins, and ends when it is let.
+fn gated() -> (Hook, Arc<Semaphore>, Arc<Semaphore>) {
+    let (started, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (signal, gate) = (Arc::clone(&started), Arc::clone(&release));
+    let hook: Hook = Arc::new(move |body| {
+        signal.add_permits(1);
+        futures::executor::block_on(gate.acquire()).unwrap().forget();
+        Ok(body.len().to_string().into_bytes())
+    });
+    (hook, started, release)
+}
+
+#[tokio::test]
+async fn bytes_in_flight_are_bounded_and_every_turn_comes() {
+    let (hook, started, release) = gated();
+    let mut hooks = all(measuring());
+    hooks.convert = hook;
+    let limits = Limits { convert_in_flight: 3 * MIB, inline_body: 1000, ..Limits::default() };
+    let app = webhooks(&hooks, &limits);
+    let convert = |app: Router| async move { send(&app, "/convert", vec![b'x'; 2 * MIB]).await };
+    let first = tokio::spawn(convert(app.clone()));
+    started.acquire().await.unwrap().forget();
+    let mut second = tokio::spawn(convert(app.clone()));
+    // The second body does not fit beside the first: it is not even judged.
+    assert!(tokio::time::timeout(Duration::from_millis(200), &mut second).await.is_err());
+    assert_eq!(started.available_permits(), 0);
+    // Admission does not wait behind it.
+    assert_eq!(send(&app, "/mutate/v1", review("u", 10)).await.0, StatusCode::OK);
+    release.add_permits(1);
+    assert_eq!(first.await.unwrap().0, StatusCode::OK);
+    started.acquire().await.unwrap().forget();
+    release.add_permits(1);
+    assert_eq!(second.await.unwrap().2, (2 * MIB).to_string());
+}
+
+#[tokio::test]
+async fn when_no_turn_comes_the_client_is_told() {
+    let limits = Limits { convert_in_flight: MIB, body_read: Duration::from_millis(100), ..Limits::default() };
+    let app = webhooks(&all(measuring()), &limits);
+    let (status, _, body) = send(&app, "/convert", streamed(3)).await;
+    assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(body.contains("try again"), "{body}");
+    // What it held is free again.
+    assert_eq!(send(&app, "/convert", vec![b'{'; MIB / 2]).await.0, StatusCode::OK);
+}
