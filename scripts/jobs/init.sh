@@ -39,7 +39,7 @@ query() {
     psql -X -A -t -q -v ON_ERROR_STOP=1 -v modules="$INIT_MODULES"
 }
 
-# Prints those of the wanted modules that are not installed.
+# Prints those of the wanted modules that are not installed, and what an installation that was cut off left marked.
 missing_modules() {
   has_tables=$(echo "SELECT to_regclass('public.ir_module_module') IS NOT NULL" | query)
   if [ "$has_tables" != t ]; then
@@ -47,9 +47,14 @@ missing_modules() {
     return
   fi
   query <<'SQL'
-SELECT coalesce(string_agg(wanted, ','), '')
-FROM unnest(string_to_array(:'modules', ',')) AS wanted
-WHERE NOT EXISTS (SELECT FROM public.ir_module_module AS m WHERE m.name = wanted AND m.state = 'installed')
+SELECT coalesce(string_agg(name, ',' ORDER BY name), '')
+FROM (
+  SELECT wanted AS name
+  FROM unnest(string_to_array(:'modules', ',')) AS wanted
+  WHERE NOT EXISTS (SELECT FROM public.ir_module_module AS m WHERE m.name = wanted AND m.state = 'installed')
+  UNION
+  SELECT m.name FROM public.ir_module_module AS m WHERE m.state = 'to install'
+) AS missing
 SQL
 }
 
