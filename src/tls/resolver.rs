@@ -42,6 +42,11 @@ impl Resolver {
         self.current.store(Arc::new(served));
     }
 
+    /// The certificate served now, with its key.
+    pub fn current(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.current.load().key)
+    }
+
     /// Validity of the certificate served now.
     pub fn validity(&self) -> Validity {
         self.current.load().validity
@@ -55,6 +60,6 @@ impl Resolver {
 
 impl ResolvesServerCert for Resolver {
     fn resolve(&self, _client_hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.load().key))
+        Some(self.current())
     }
 }

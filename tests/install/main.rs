@@ -1,0 +1,8 @@
+//! What the operator installs for itself, against a real API server: the CA, `caBundle`, the CRDs.
+//!
+//! These tests change CRDs and webhook configurations, so they start a control plane of their own
+//! (`scripts/dev/control-plane`), one for all of them.
+
+mod ca_bundle;
+mod ca_secret;
+mod plane;
