@@ -1,0 +1,133 @@
+//! The server under test, and names that no other test uses.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use odoo_operator::postgres::config::{ClusterConfig, ClustersConfig, SslMode};
+use odoo_operator::postgres::database::Wanted;
+use odoo_operator::postgres::{Cluster, Clusters, names};
+use secrecy::SecretString;
+use tokio_postgres::{Client, NoTls};
+
+/// The superuser's access to the server, from the environment.
+pub fn env(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!(
+            "{name} is not set: these tests need a real PostgreSQL. Run `scripts/dev/postgres up`, then \
+             `eval \"$(scripts/dev/postgres env)\"`"
+        )
+    })
+}
+
+/// A cluster's configuration with the superuser as admin.
+pub fn config() -> ClusterConfig {
+    ClusterConfig {
+        name: "main".to_owned(),
+        host: env("PGHOST"),
+        port: env("PGPORT").parse().expect("PGPORT is a port"),
+        admin_user: env("PGUSER"),
+        admin_password: SecretString::from(env("PGPASSWORD")),
+        default: true,
+        sslmode: SslMode::Prefer,
+        ca_cert: None,
+        admin_database: "postgres".to_owned(),
+    }
+}
+
+pub fn cluster() -> Cluster {
+    cluster_of(config())
+}
+
+pub fn cluster_of(config: ClusterConfig) -> Cluster {
+    let clusters = ClustersConfig::from_flags(config).expect("the configuration is right");
+    Clusters::new(clusters).expect("the CA can be used").get(None).expect("there is a default")
+}
+
+/// A superuser's plain session, to look and to meddle.
+pub async fn superuser(database: &str) -> Client {
+    login(&env("PGUSER"), &env("PGPASSWORD"), database).await.expect("the superuser of PG* can log in")
+}
+
+pub async fn login(role: &str, password: &str, database: &str) -> Result<Client, tokio_postgres::Error> {
+    let (client, connection) = tokio_postgres::Config::new()
+        .host(env("PGHOST"))
+        .port(env("PGPORT").parse().expect("PGPORT is a port"))
+        .user(role)
+        .password(password)
+        .dbname(database)
+        .connect(NoTls)
+        .await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// An instance that no other test has.
+pub struct Instance {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub role: String,
+    pub database: String,
+    pub secret: String,
+    pub password: SecretString,
+}
+
+impl Instance {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos();
+        let unique = format!("{nanos:x}-{:x}-{:x}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let (namespace, name) = (format!("t{unique}"), "web".to_owned());
+        let secret = format!("clear-{unique}");
+        Self {
+            role: names::role_name(&namespace, &name),
+            database: names::database_name(&unique),
+            password: SecretString::from(secret.clone()),
+            namespace,
+            name,
+            uid: unique,
+            secret,
+        }
+    }
+
+    /// With a database name of its owner's choice.
+    pub fn named() -> Self {
+        let mut instance = Self::new();
+        instance.database = format!("shop \"of\" {}", instance.uid);
+        instance
+    }
+
+    pub fn wanted(&self) -> Wanted<'_> {
+        Wanted {
+            database: &self.database,
+            namespace: &self.namespace,
+            name: &self.name,
+            uid: &self.uid,
+            role: &self.role,
+            password: &self.password,
+            legacy: false,
+            isolate: true,
+        }
+    }
+
+    /// Role and database, as the operator makes them.
+    pub async fn make(&self, cluster: &Cluster) {
+        cluster.ensure_role(&self.role, &self.password).await.expect("the role is made");
+        cluster.ensure_database(&self.wanted()).await.expect("the database is made");
+    }
+
+    pub async fn login(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
+        login(&self.role, &self.secret, database).await
+    }
+
+    /// Removes what the test left.
+    pub async fn clean(&self, cluster: &Cluster) {
+        cluster.drop_databases_of(&self.uid).await.expect("the databases go");
+        cluster.drop_role(&self.role).await.expect("the role goes");
+    }
+}
+
+/// The server's words.
+pub fn refusal<T: std::fmt::Debug>(result: Result<T, tokio_postgres::Error>) -> String {
+    let error = result.expect_err("the server refuses");
+    error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
+}
