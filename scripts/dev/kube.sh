@@ -75,6 +75,7 @@ start_control_plane() { # etcd, API server, controller manager, scheduler, KWOK;
   local p=$DIR/pki listen=$API_HOST; [ "$API_HOST" = 127.0.0.1 ] || listen=0.0.0.0
   rm -rf "$DIR/audit"; mkdir -p "$DIR"/{log,etcd,audit,volumes}
   # The provisioner's folder is written into the controller manager: this mount namespace has our own in its place.
+  # Nobody removes it from the machine: that would take the mount away from other checkouts' namespaces.
   mkdir -p /tmp/hostpath_pv; mount --bind "$DIR/volumes" /tmp/hostpath_pv 2>/dev/null || true
   local client=http://127.0.0.1:$ETCD_PORT peer=http://127.0.0.1:$PEER_PORT
   start etcd etcd --data-dir "$DIR/etcd" --unsafe-no-fsync --listen-client-urls "$client" --advertise-client-urls "$client" \
