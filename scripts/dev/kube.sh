@@ -75,8 +75,9 @@ start_control_plane() { # etcd, API server, controller manager, scheduler, KWOK;
   local p=$DIR/pki listen=$API_HOST; [ "$API_HOST" = 127.0.0.1 ] || listen=0.0.0.0
   rm -rf "$DIR/audit"; mkdir -p "$DIR"/{log,etcd,audit,volumes}
   # The provisioner's folder is written into the controller manager: this mount namespace has our own in its place.
-  # Nobody removes it from the machine: that would take the mount away from other checkouts' namespaces.
-  mkdir -p /tmp/hostpath_pv; mount --bind "$DIR/volumes" /tmp/hostpath_pv 2>/dev/null || true
+  # The file keeps anybody from removing the folder: that would take the mount away in every namespace.
+  mkdir -p /tmp/hostpath_pv; echo 'Test clusters mount their volumes here, each in its own namespace.' 2>/dev/null > /tmp/hostpath_pv/README || true
+  mount --bind "$DIR/volumes" /tmp/hostpath_pv 2>/dev/null || true
   local client=http://127.0.0.1:$ETCD_PORT peer=http://127.0.0.1:$PEER_PORT
   start etcd etcd --data-dir "$DIR/etcd" --unsafe-no-fsync --listen-client-urls "$client" --advertise-client-urls "$client" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "default=$peer" --log-level warn
