@@ -93,8 +93,22 @@ fn merged(v1: CustomResourceDefinition, v1alpha1: CustomResourceDefinition, form
         version.storage = version.name == form.stored.name();
         version.served = version.name == "v1" || form.v1alpha1_served;
     }
+    keep_selectable_fields_apart(&mut crd);
     crd.spec.conversion = Some(conversion(&form.conversion));
     crd
+}
+
+/// Makes the versions' lists of selectable fields differ in their order.
+///
+/// An API server (1.36) moves lists that are the same in all versions to the top of the CRD, and then refuses them
+/// there because the schemas, which are not the same, stayed in the versions: "may only be set when validations.schema
+/// is included".
+fn keep_selectable_fields_apart(crd: &mut CustomResourceDefinition) {
+    for version in crd.spec.versions.iter_mut().filter(|version| version.name == Version::V1.name()) {
+        if let Some(fields) = &mut version.selectable_fields {
+            fields.reverse();
+        }
+    }
 }
 
 fn conversion(by: &Conversion) -> CustomResourceConversion {

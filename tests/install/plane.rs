@@ -1,8 +1,8 @@
 //! The control plane of these tests.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -18,6 +18,7 @@ struct Plane {
     kubeconfig: String,
     /// Ends with its standard input, and that with this process.
     _process: Child,
+    _output: Lines<BufReader<ChildStdout>>,
 }
 
 static PLANE: OnceLock<Plane> = OnceLock::new();
@@ -35,12 +36,13 @@ fn start() -> Plane {
         .stdout(Stdio::piped())
         .spawn()
         .expect("scripts/dev/control-plane cannot be run");
-    let lines = BufReader::new(process.stdout.take().unwrap()).lines();
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     let kubeconfig = lines
+        .by_ref()
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("KUBECONFIG=").map(str::to_owned))
         .expect("the control plane did not start; its last lines are above");
-    Plane { kubeconfig, _process: process }
+    Plane { kubeconfig, _process: process, _output: lines }
 }
 
 /// A client of the cluster's administrator.
