@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod lifecycle;
+pub mod notify;
 pub mod postgres;
 pub mod resources;
 pub mod server;
