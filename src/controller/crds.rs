@@ -15,7 +15,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::api::GROUP;
 use crate::api::crds::{CONVERT_PATH, Conversion, Form, Version, in_form};
@@ -105,6 +107,77 @@ pub async fn install(client: &Client, conversion: &Conversion, ca_pem: &str) -> 
     let names: Vec<_> = staged.iter().map(ResourceExt::name_any).collect();
     tracing::info!(crds = names.join(","), "v1alpha1 is served");
     Ok(())
+}
+
+/// Installs the CRDs, again after every change of the CA, and again after every failure, until `shutdown`.
+/// `once_installed` runs after the first success.
+pub async fn keep(
+    client: Client,
+    conversion: Conversion,
+    mut ca: watch::Receiver<String>,
+    once_installed: impl FnOnce(),
+    shutdown: CancellationToken,
+) {
+    let mut once_installed = Some(once_installed);
+    let upkeep = async {
+        let mut pause = Duration::from_secs(1);
+        loop {
+            let bundle = ca.borrow_and_update().clone();
+            match install(&client, &conversion, &bundle).await {
+                Ok(()) => {
+                    pause = Duration::from_secs(1);
+                    if let Some(tell) = once_installed.take() {
+                        tell();
+                    }
+                    if ca.changed().await.is_err() {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "the CRDs are not installed; trying again");
+                    sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(30));
+                }
+            }
+        }
+    };
+    shutdown.run_until_cancelled(Box::pin(upkeep)).await;
+}
+
+/// The way out: v1alpha1 is no longer served and nothing is converted, so that objects and namespaces can be deleted
+/// when the operator is gone. Each step can be repeated.
+pub async fn retire(client: &Client) -> Result<(), Error> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let last = Form { conversion: Conversion::None, v1alpha1_served: false, stored: Version::V1 };
+    for desired in in_form(&last) {
+        let name = desired.name_any();
+        let Some(live) = api.get_opt(&name).await.map_err(|source| call("read", &name, source))? else {
+            continue;
+        };
+        if let Some(conversion) = live_conversion(&live) {
+            let form = Form { conversion, ..last.clone() };
+            for unserved in in_form(&form).into_iter().filter(|crd| crd.name_any() == name) {
+                apply(&api, &unserved).await?;
+            }
+            inject::withdraw(client, &Target::Crd(name)).await?;
+        }
+        apply(&api, &desired).await?;
+    }
+    Ok(())
+}
+
+/// Who converts according to the live CRD; None when nobody does.
+fn live_conversion(live: &CustomResourceDefinition) -> Option<Conversion> {
+    let config = live.spec.conversion.as_ref()?.webhook.as_ref()?.client_config.as_ref()?;
+    if let Some(url) = &config.url {
+        return Some(Conversion::Url(url.trim_end_matches(CONVERT_PATH).to_owned()));
+    }
+    let service = config.service.as_ref()?;
+    Some(Conversion::Service {
+        namespace: service.namespace.clone(),
+        name: service.name.clone(),
+        port: service.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(443),
+    })
 }
 
 /// Waits until the API server serves every kind of v1alpha1.

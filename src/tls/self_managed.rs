@@ -82,7 +82,7 @@ impl SelfManaged {
         let source = Source { resolver: Arc::clone(&resolver), ca: Some(receiver) };
         tokio::spawn(async move {
             let upkeep = self.upkeep(ca, &resolver, &bundle);
-            shutdown.run_until_cancelled(upkeep).await;
+            shutdown.run_until_cancelled(Box::pin(upkeep)).await;
         });
         Ok(source)
     }
@@ -93,15 +93,24 @@ impl SelfManaged {
         let mut clock = tokio::time::interval(CHECK_EVERY);
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let seen = tokio::select! {
+            let found = tokio::select! {
                 _ = clock.tick() => {
-                    if resolver.validity().renewal_due(Timestamp::now()) {
-                        self.renew(&ca, resolver);
+                    if !resolver.validity().renewal_due(Timestamp::now()) {
+                        continue;
                     }
+                    // Read again, so that a CA that ends is replaced in time; without an API server the one at hand does.
+                    let found = self.ensure(Some(&ca)).await.unwrap_or_else(|error| {
+                        tracing::warn!(%error, "renewing the serving certificate with the CA at hand");
+                        ca.clone()
+                    });
+                    self.adopt(&found, resolver, bundle);
+                    ca = found;
                     continue;
                 }
                 event = secrets.try_next() => match event {
-                    Ok(Some(secret)) => secret,
+                    Ok(Some(Some(secret))) => self.parse(&secret),
+                    // A deleted Secret is put back as it was: what the API server trusts goes on being served.
+                    Ok(Some(None)) => self.ensure(Some(&ca)).await,
                     Ok(None) => return,
                     Err(error) => {
                         tracing::warn!(%error, secret = self.secret, "watch of the CA Secret interrupted");
@@ -109,20 +118,13 @@ impl SelfManaged {
                     }
                 },
             };
-            // A Secret that was deleted is put back as it was: what the API server trusts goes on being served.
-            let found = match seen {
-                Some(secret) => self.parse(&secret),
-                None => self.ensure(Some(&ca)).await,
-            };
             match found {
                 Ok(found) if found.current.certificate == ca.current.certificate => {
                     bundle.send_if_modified(|known| replace_if_other(known, found.bundle()));
                     ca = found;
                 }
                 Ok(found) => {
-                    // Trust first, then serve.
-                    bundle.send_if_modified(|known| replace_if_other(known, found.bundle()));
-                    if self.renew(&found, resolver) {
+                    if self.adopt(&found, resolver, bundle) {
                         tracing::info!(secret = self.secret, "the CA was replaced");
                         ca = found;
                     }
@@ -132,9 +134,11 @@ impl SelfManaged {
         }
     }
 
-    fn renew(&self, ca: &CaSecret, resolver: &Resolver) -> bool {
+    /// Signs a new leaf with this CA. Trust first, then serve. False when the CA cannot sign.
+    fn adopt(&self, ca: &CaSecret, resolver: &Resolver, bundle: &watch::Sender<String>) -> bool {
         match self.sign(ca) {
             Ok(served) => {
+                bundle.send_if_modified(|known| replace_if_other(known, ca.bundle()));
                 tracing::info!(not_after = %served.validity.not_after, "new serving certificate");
                 resolver.replace(served);
                 true

@@ -1,11 +1,11 @@
 //! The self-managed source and its Secret.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use odoo_operator::tls::authority::Authority;
-use odoo_operator::tls::pki::CaSecret;
+use odoo_operator::tls::pki::{CA_LIFETIME, CaSecret};
 use odoo_operator::tls::{SelfManaged, Source};
 use rustls::RootCertStore;
 use rustls::client::WebPkiServerVerifier;
@@ -126,5 +126,24 @@ async fn a_ca_that_has_ended_is_replaced_at_the_start() {
     let replica = start(&client, &namespace, &shutdown).await;
     assert_ne!(bundle(&replica), ended.bundle());
     assert!(trusted(&replica, &bundle(&replica)));
+    shutdown.cancel();
+}
+
+#[tokio::test]
+async fn a_leaf_past_two_thirds_of_its_life_is_renewed() {
+    let client = client().await;
+    let namespace = namespace(&client).await;
+    // A CA that ends in 20 minutes gives leaves that are old when they are signed: they began an hour ago.
+    let made = Timestamp::now() - CA_LIFETIME + SignedDuration::from_mins(20);
+    let ending = CaSecret { current: Authority::generate(made).unwrap(), next: None };
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), &namespace);
+    let mut secret = Secret { data: Some(ending.to_data()), ..Secret::default() };
+    secret.metadata.name = Some(NAME.to_owned());
+    secrets.create(&PostParams::default(), &secret).await.unwrap();
+    let shutdown = CancellationToken::new();
+    let replica = start(&client, &namespace, &shutdown).await;
+    let first = replica.resolver.current();
+    eventually("the leaf is renewed", async || replica.resolver.current().cert != first.cert).await;
+    assert!(trusted(&replica, &ending.current.certificate));
     shutdown.cancel();
 }

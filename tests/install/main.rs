@@ -3,6 +3,8 @@
 //! These tests change CRDs and webhook configurations, so they start a control plane of their own
 //! (`scripts/dev/control-plane`), one for all of them.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod ca_bundle;
 mod ca_secret;
 mod plane;
