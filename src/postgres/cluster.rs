@@ -191,6 +191,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// The cluster that it is on.
+    pub fn cluster(&self) -> &Cluster {
+        &self.cluster
+    }
+
     /// Whether the admin role is superuser.
     pub fn superuser(&self) -> bool {
         self.greeting.superuser

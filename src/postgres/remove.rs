@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::cluster::{Cluster, Session};
 use super::database::as_member;
 use super::error::Error;
@@ -112,8 +114,22 @@ async fn own(session: &Session, database: &str, uid: &str) -> Result<Option<Data
 }
 
 async fn drop_found(session: &Session, database: &Database) -> Result<(), Error> {
-    let sql = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(&database.name));
-    session.run(&format!("drop database {:?}", database.name), &sql).await
+    let doing = format!("drop database {:?}", database.name);
+    let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", Ident(&database.name));
+    if session.superuser() {
+        return session.run(&doing, &drop).await;
+    }
+    // FORCE ends the sessions of roles of which the admin is a member. What cannot be granted or revoked shows in
+    // what DROP says.
+    let roles: BTreeSet<_> = database.grants.iter().filter_map(|grant| grant.grantee.as_deref()).collect();
+    for role in &roles {
+        let _member = session.run(&doing, &format!("GRANT {} TO CURRENT_USER", Ident(role))).await;
+    }
+    let dropped = session.run(&doing, &drop).await;
+    for role in &roles {
+        let _left = session.run(&doing, &format!("REVOKE {} FROM CURRENT_USER", Ident(role))).await;
+    }
+    dropped
 }
 
 impl Session {

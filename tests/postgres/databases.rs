@@ -40,10 +40,10 @@ async fn a_new_database_is_complete_and_a_second_call_does_nothing() {
     let cluster = cluster();
     for instance in [Instance::new(), Instance::named()] {
         cluster.ensure_role(&instance.role, &instance.password).await.unwrap();
-        let made = cluster.ensure_database(&instance.wanted()).await.unwrap();
+        let made = cluster.ensure_database(&instance.wanted(), &instance.password).await.unwrap();
         assert!(made.created && !made.adopted && made.missing_extensions.is_empty(), "{made:?}");
         assert_complete(&instance).await;
-        let again = cluster.ensure_database(&instance.wanted()).await.unwrap();
+        let again = cluster.ensure_database(&instance.wanted(), &instance.password).await.unwrap();
         assert!(!again.changed, "{again:?}");
         instance.clean(&cluster).await;
     }
@@ -91,9 +91,9 @@ async fn an_interruption_after_any_step_is_taken_up() {
         cluster.ensure_role(&instance.role, &instance.password).await.unwrap();
         let plan = cluster.plan_database(&instance.wanted()).await.unwrap();
         for step in &plan[..died_after] {
-            cluster.run_database_step(&instance.wanted(), step).await.unwrap();
+            cluster.run_database_step(&instance.wanted(), &instance.password, step).await.unwrap();
         }
-        let next = cluster.ensure_database(&instance.wanted()).await;
+        let next = cluster.ensure_database(&instance.wanted(), &instance.password).await;
         next.unwrap_or_else(|error| panic!("died after {:?}: {error}", &plan[..died_after]));
         assert_complete(&instance).await;
         let inventory = cluster.inventory(false).await.unwrap();
@@ -116,9 +116,9 @@ async fn an_interruption_is_taken_up_under_the_first_name_too() {
         let plan = cluster.plan_database(&instance.wanted()).await.unwrap();
         assert_eq!(plan.len(), 8, "{plan:#?}");
         for step in &plan[..died_after] {
-            cluster.run_database_step(&instance.wanted(), step).await.unwrap();
+            cluster.run_database_step(&instance.wanted(), &instance.password, step).await.unwrap();
         }
-        cluster.ensure_database(&instance.wanted()).await.unwrap();
+        cluster.ensure_database(&instance.wanted(), &instance.password).await.unwrap();
         assert_complete(&instance).await;
         instance.clean(&cluster).await;
     }
@@ -164,7 +164,7 @@ async fn somebody_elses_database_is_not_touched() {
         cluster.ensure_role(&thief.role, &thief.password).await.unwrap();
         let before = fingerprint(database).await;
         let wanted = Wanted { database, legacy: true, ..thief.wanted() };
-        let error = cluster.ensure_database(&wanted).await.unwrap_err();
+        let error = cluster.ensure_database(&wanted, &thief.password).await.unwrap_err();
         assert!(matches!(error, Error::NameTaken { what: "database", .. }), "{error}");
         assert!(error.to_string().contains(words), "{error}");
         assert_eq!(fingerprint(database).await, before);
@@ -193,7 +193,7 @@ async fn a_retained_database_is_adopted_under_the_new_uid() {
     let inventory = cluster.inventory(false).await.unwrap();
     new.database.clone_from(&inventory.retained(&new.namespace, &new.name).expect("it is found by its mark").name);
     cluster.ensure_role(&new.role, &new.password).await.unwrap();
-    let adopted = cluster.ensure_database(&new.wanted()).await.unwrap();
+    let adopted = cluster.ensure_database(&new.wanted(), &new.password).await.unwrap();
     assert!(adopted.adopted && !adopted.created, "{adopted:?}");
     assert_complete(&new).await;
     new.login(&new.database).await.unwrap().batch_execute("INSERT INTO kept VALUES (1)").await.unwrap();
@@ -220,14 +220,14 @@ async fn a_database_of_an_older_operator_changes_hands_at_any_interruption() {
             .await
             .unwrap();
 
-        let young = cluster.ensure_database(&instance.wanted()).await;
+        let young = cluster.ensure_database(&instance.wanted(), &instance.password).await;
         assert!(matches!(young, Err(Error::NameTaken { .. })), "{young:?}");
         let wanted = Wanted { legacy: true, isolate: false, ..instance.wanted() };
         let plan = cluster.plan_database(&wanted).await.unwrap();
         for step in &plan[..died_after] {
-            cluster.run_database_step(&wanted, step).await.unwrap();
+            cluster.run_database_step(&wanted, &instance.password, step).await.unwrap();
         }
-        cluster.ensure_database(&wanted).await.unwrap();
+        cluster.ensure_database(&wanted, &instance.password).await.unwrap();
 
         let inventory = cluster.inventory(false).await.unwrap();
         let database = inventory.database(&instance.database).unwrap();
@@ -236,8 +236,11 @@ async fn a_database_of_an_older_operator_changes_hands_at_any_interruption() {
         assert!(inventory.databases_of(&instance.uid).next().is_some());
         let tenant = instance.login(&instance.database).await.unwrap();
         tenant.batch_execute("ALTER TABLE res_users ADD b int; CREATE TABLE more (a int)").await.unwrap();
-        assert!(!cluster.ensure_database(&wanted).await.unwrap().changed);
-        assert!(cluster.ensure_database(&instance.wanted()).await.unwrap().changed, "isolated when that is asked for");
+        assert!(!cluster.ensure_database(&wanted, &instance.password).await.unwrap().changed);
+        assert!(
+            cluster.ensure_database(&instance.wanted(), &instance.password).await.unwrap().changed,
+            "isolated when that is asked for"
+        );
         assert!(!cluster.inventory(false).await.unwrap().database(&instance.database).unwrap().grants(None, "CONNECT"));
 
         instance.clean(&cluster).await;
@@ -255,7 +258,10 @@ async fn two_callers_at_once_make_one_database() {
     let instance = Instance::named();
     cluster.ensure_role(&instance.role, &instance.password).await.unwrap();
     let wanted = instance.wanted();
-    let (a, b) = tokio::join!(cluster.ensure_database(&wanted), cluster.ensure_database(&wanted));
+    let (a, b) = tokio::join!(
+        cluster.ensure_database(&wanted, &instance.password),
+        cluster.ensure_database(&wanted, &instance.password)
+    );
     assert_ne!(a.unwrap().created, b.unwrap().created);
     assert_complete(&instance).await;
     instance.clean(&cluster).await;

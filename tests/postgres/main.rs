@@ -4,6 +4,7 @@
 mod connections;
 mod databases;
 mod parts;
+mod relay;
 mod removal;
 mod roles;
 mod tenants;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use odoo_operator::postgres::config::{ClusterConfig, ClustersConfig, SslMode};
 use odoo_operator::postgres::database::Wanted;
-use odoo_operator::postgres::{Cluster, Clusters, names};
+use odoo_operator::postgres::{Cluster, Clusters, Ident, names};
 use secrecy::SecretString;
 use tokio_postgres::{Client, NoTls};
 
@@ -103,7 +103,6 @@ impl Instance {
             name: &self.name,
             uid: &self.uid,
             role: &self.role,
-            password: &self.password,
             legacy: false,
             isolate: true,
         }
@@ -112,7 +111,7 @@ impl Instance {
     /// Role and database, as the operator makes them.
     pub async fn make(&self, cluster: &Cluster) {
         cluster.ensure_role(&self.role, &self.password).await.expect("the role is made");
-        cluster.ensure_database(&self.wanted()).await.expect("the database is made");
+        cluster.ensure_database(&self.wanted(), &self.password).await.expect("the database is made");
     }
 
     pub async fn login(&self, database: &str) -> Result<Client, tokio_postgres::Error> {
@@ -130,4 +129,72 @@ impl Instance {
 pub fn refusal<T: std::fmt::Debug>(result: Result<T, tokio_postgres::Error>) -> String {
     let error = result.expect_err("the server refuses");
     error.as_db_error().map_or_else(|| error.to_string(), |db| db.message().to_owned())
+}
+
+/// An admin role of a test's own, so that the test can see and end its sessions.
+pub struct Admin {
+    pub role: String,
+    secret: String,
+}
+
+impl Admin {
+    /// `attributes`: `SUPERUSER`, or `CREATEDB CREATEROLE`.
+    pub async fn new(attributes: &str) -> Self {
+        let unique = Instance::new().uid;
+        let admin = Self { role: format!("admin-{unique}"), secret: format!("clear-{unique}") };
+        let sql = format!("CREATE ROLE {} LOGIN {attributes} PASSWORD '{}'", Ident(&admin.role), admin.secret);
+        superuser("postgres").await.batch_execute(&sql).await.unwrap();
+        admin
+    }
+
+    pub fn config(&self) -> ClusterConfig {
+        ClusterConfig {
+            admin_user: self.role.clone(),
+            admin_password: SecretString::from(self.secret.clone()),
+            ..config()
+        }
+    }
+
+    pub fn cluster(&self) -> Cluster {
+        cluster_of(self.config())
+    }
+
+    /// For each session: whether it uses TLS.
+    pub async fn sessions(&self) -> Vec<bool> {
+        superuser("postgres")
+            .await
+            .query("SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = $1", &[&self.role])
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| row.get(0))
+            .collect()
+    }
+
+    /// Ends its sessions; how many there were.
+    pub async fn end_sessions(&self) -> usize {
+        superuser("postgres")
+            .await
+            .query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", &[&self.role])
+            .await
+            .unwrap()
+            .len()
+    }
+
+    pub async fn clean(self) {
+        self.end_sessions().await;
+        superuser("postgres").await.batch_execute(&format!("DROP ROLE {}", Ident(&self.role))).await.unwrap();
+    }
+}
+
+/// Waits until something outside of our control has happened; panics after 20 s.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+    loop {
+        if let Some(seen) = probe().await {
+            return seen;
+        }
+        assert!(tokio::time::Instant::now() < end, "not seen within 20 s: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }

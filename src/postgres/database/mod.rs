@@ -1,11 +1,13 @@
 //! An instance's database: made, adopted or repaired so that any interruption is taken up by the next call.
 
 mod plan;
+mod state;
 mod steps;
 
 use secrecy::SecretString;
 
 pub use plan::Step;
+pub use state::{DatabaseState, Drift};
 pub(super) use steps::as_member;
 
 use super::cluster::{Cluster, Session};
@@ -25,8 +27,6 @@ pub struct Wanted<'a> {
     pub uid: &'a str,
     /// The tenant role; [`Cluster::ensure_role`] was called for it.
     pub role: &'a str,
-    /// Its password.
-    pub password: &'a SecretString,
     /// The instance is older than this operator: a database without our COMMENT that its role owns is its own.
     pub legacy: bool,
     /// Revoke PUBLIC's CONNECT on a database that was there already. One that is created here never has it.
@@ -60,15 +60,16 @@ pub struct Ensured {
 
 impl Cluster {
     /// Creates, adopts or repairs the database of an instance. [`Error::NameTaken`] when it is somebody else's:
-    /// nothing was touched then.
-    pub async fn ensure_database(&self, wanted: &Wanted<'_>) -> Result<Ensured, Error> {
+    /// nothing was touched then. `password` is the tenant role's: an older operator's database is taken over in its
+    /// name.
+    pub async fn ensure_database(&self, wanted: &Wanted<'_>, password: &SecretString) -> Result<Ensured, Error> {
         self.bounded(async {
             let session = self.session().await?;
             session.lock(wanted.uid).await?;
             let mut ensured = Ensured::default();
             for step in plan(&session, wanted).await? {
                 ensured.note(&step, wanted);
-                ensured.missing_extensions.extend(steps::run(self, &session, wanted, &step).await?);
+                ensured.missing_extensions.extend(steps::run(&session, wanted, password, &step).await?);
             }
             session.unlock(wanted.uid).await?;
             session.give_back();
@@ -87,9 +88,14 @@ impl Cluster {
     }
 
     /// Takes one step of [`Self::plan_database`]; answers with the extensions that could not be made.
-    pub async fn run_database_step(&self, wanted: &Wanted<'_>, step: &Step) -> Result<Vec<String>, Error> {
+    pub async fn run_database_step(
+        &self,
+        wanted: &Wanted<'_>,
+        password: &SecretString,
+        step: &Step,
+    ) -> Result<Vec<String>, Error> {
         let session = self.session().await?;
-        let missing = steps::run(self, &session, wanted, step).await?;
+        let missing = steps::run(&session, wanted, password, step).await?;
         session.give_back();
         Ok(missing)
     }

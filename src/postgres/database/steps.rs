@@ -1,3 +1,5 @@
+use secrecy::SecretString;
+
 use crate::postgres::cluster::{Cluster, Session};
 use crate::postgres::connect::Login;
 use crate::postgres::error::Error;
@@ -9,9 +11,9 @@ use super::{Step, Wanted};
 
 /// Takes a step. Answers with the extensions that could not be made, and why.
 pub(super) async fn run(
-    cluster: &Cluster,
     session: &Session,
     wanted: &Wanted<'_>,
+    password: &SecretString,
     step: &Step,
 ) -> Result<Vec<String>, Error> {
     let tenant = Ident(wanted.role);
@@ -37,7 +39,7 @@ pub(super) async fn run(
             let sql = format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", Ident(database));
             session.run(&format!("open database {database:?}"), &sql).await?;
         }
-        Step::Fill { database } => return fill(cluster, wanted.role, database).await,
+        Step::Fill { database } => return fill(session.cluster(), wanted.role, database).await,
         Step::Rename { from, to } => {
             let sql = format!("ALTER DATABASE {} RENAME TO {}", Ident(from), Ident(to));
             let renamed = session.run(&format!("rename database {from:?} to {to:?}"), &sql).await;
@@ -52,8 +54,8 @@ pub(super) async fn run(
             };
         }
         Step::HandSchema { database } => {
-            let login = Login { role: wanted.role, password: wanted.password, database };
-            TenantSession::open(cluster, login).await?.own_schema_public().await?;
+            let login = Login { role: wanted.role, password, database };
+            TenantSession::open(session.cluster(), login).await?.own_schema_public().await?;
         }
         Step::TakeOwnership { database } => {
             let ident = Ident(database);
