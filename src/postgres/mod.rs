@@ -15,7 +15,6 @@ mod harden;
 mod ident;
 pub mod inventory;
 mod marker;
-pub mod names;
 pub mod password;
 mod remove;
 mod role;

@@ -1,12 +1,14 @@
 use std::collections::BTreeSet;
 
+use aws_lc_rs::digest;
+
 use super::cluster::{Cluster, Session};
 use super::database::as_member;
 use super::error::Error;
 use super::ident::{Ident, Literal};
 use super::inventory::{self, Database};
 use super::marker::Marker;
-use super::names;
+use crate::resources::names;
 
 impl Cluster {
     /// Drops a database, sessions in it included, if its COMMENT carries this uid. False when it is not there.
@@ -26,7 +28,7 @@ impl Cluster {
         self.locked(uid, async |session| {
             let inventory = inventory::read(session, None, false).await?;
             let stage = inventory
-                .database(&names::database_name(uid))
+                .database(&names::database(uid))
                 .filter(|found| found.owner == inventory.admin && found.comment.is_none() && !found.allow_connections);
             let mut dropped = Vec::new();
             for database in inventory.databases_of(uid).chain(stage) {
@@ -135,11 +137,16 @@ async fn drop_found(session: &Session, database: &Database) -> Result<(), Error>
 impl Session {
     /// Takes the advisory lock of an instance, which the session holds until it ends or [`Self::unlock`].
     pub(super) async fn lock(&self, uid: &str) -> Result<(), Error> {
-        let sql = format!("SELECT pg_advisory_lock({})", names::lock_key(uid));
+        let sql = format!("SELECT pg_advisory_lock({})", lock_key(uid));
         self.run("wait for another operation on the same instance", &sql).await
     }
 
     pub(super) async fn unlock(&self, uid: &str) -> Result<(), Error> {
-        self.run("end an operation", &format!("SELECT pg_advisory_unlock({})", names::lock_key(uid))).await
+        self.run("end an operation", &format!("SELECT pg_advisory_unlock({})", lock_key(uid))).await
     }
+}
+
+fn lock_key(uid: &str) -> i64 {
+    let digest = digest::digest(&digest::SHA256, uid.as_bytes());
+    digest.as_ref().iter().take(8).fold(0, |key, byte| key << 8 | i64::from(*byte))
 }

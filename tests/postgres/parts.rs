@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use odoo_operator::postgres::config::{ClusterConfig, ClustersConfig, SslMode};
 use odoo_operator::postgres::database::Wanted;
-use odoo_operator::postgres::{Cluster, Clusters, Ident, names};
+use odoo_operator::postgres::{Cluster, Clusters, Ident};
+use odoo_operator::resources::names;
 use secrecy::SecretString;
 use tokio_postgres::{Client, NoTls};
 
@@ -79,8 +80,8 @@ impl Instance {
         let (namespace, name) = (format!("t{unique}"), "web".to_owned());
         let secret = format!("clear-{unique}");
         Self {
-            role: names::role_name(&namespace, &name),
-            database: names::database_name(&unique),
+            role: names::role(&namespace, &name),
+            database: names::database(&unique),
             password: SecretString::from(secret.clone()),
             namespace,
             name,

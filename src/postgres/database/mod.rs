@@ -12,7 +12,8 @@ pub(super) use steps::as_member;
 
 use super::cluster::{Cluster, Session};
 use super::error::Error;
-use super::{inventory, marker::Marker, names};
+use super::{inventory, marker::Marker};
+use crate::resources::names;
 
 /// What an instance's database should be.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +42,7 @@ impl Wanted<'_> {
 
     /// The name that a new database has until it is complete: provably this instance's, whatever its final name.
     fn stage(&self) -> String {
-        names::database_name(self.uid)
+        names::database(self.uid)
     }
 }
 
