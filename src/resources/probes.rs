@@ -50,7 +50,13 @@ pub(super) fn web_readiness(inputs: &Inputs<'_>) -> Probe {
 
 /// The cron threads have started. A cron pod has no readiness probe: it is ready from here on.
 pub(super) fn cron_startup() -> Probe {
-    Probe { period_seconds: Some(1), failure_threshold: Some(600), ..cron() }
+    Probe {
+        // Odoo takes longer than this to load, and each try costs as much CPU as a short command.
+        initial_delay_seconds: Some(2),
+        period_seconds: Some(1),
+        failure_threshold: Some(600),
+        ..cron()
+    }
 }
 
 /// A restart of PostgreSQL ends the cron threads and leaves a process that does nothing.
