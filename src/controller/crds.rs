@@ -15,12 +15,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
-use tokio_util::sync::CancellationToken;
 
 use crate::api::GROUP;
-use crate::api::crds::{CONVERT_PATH, Conversion, Form, Version, in_form};
+use crate::api::crds::{CONVERT_PATH, Conversion, Form, Version, all, in_form};
 use crate::api::labels::CRD_FIELD_MANAGER;
 use crate::tls::inject::{self, Target};
 
@@ -109,85 +107,38 @@ pub async fn install(client: &Client, conversion: &Conversion, ca_pem: &str) -> 
     Ok(())
 }
 
-/// Installs the CRDs, again after every change of the CA, and again after every failure, until `shutdown`.
-/// `once_installed` runs after the first success.
-pub async fn keep(
-    client: Client,
-    conversion: Conversion,
-    mut ca: watch::Receiver<String>,
-    once_installed: impl FnOnce(),
-    shutdown: CancellationToken,
-) {
-    let mut once_installed = Some(once_installed);
-    let upkeep = async {
-        let mut pause = Duration::from_secs(1);
-        loop {
-            let bundle = ca.borrow_and_update().clone();
-            match install(&client, &conversion, &bundle).await {
-                Ok(()) => {
-                    pause = Duration::from_secs(1);
-                    if let Some(tell) = once_installed.take() {
-                        tell();
-                    }
-                    if ca.changed().await.is_err() {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "the CRDs are not installed; trying again");
-                    sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(30));
-                }
-            }
-        }
-    };
-    shutdown.run_until_cancelled(Box::pin(upkeep)).await;
-}
-
 /// The way out: v1alpha1 is no longer served and nothing is converted, so that objects and namespaces can be deleted
-/// when the operator is gone. Each step can be repeated.
+/// when the operator is gone. One write a CRD, caBundle included, so that nobody can put it back in between.
+#[expect(clippy::missing_panics_doc, reason = "the patch has a fixed form")]
 pub async fn retire(client: &Client) -> Result<(), Error> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    let last = Form { conversion: Conversion::None, v1alpha1_served: false, stored: Version::V1 };
-    for desired in in_form(&last) {
-        let name = desired.name_any();
+    for name in all().iter().map(ResourceExt::name_any) {
         let Some(live) = api.get_opt(&name).await.map_err(|source| call("read", &name, source))? else {
             continue;
         };
-        if let Some(conversion) = live_conversion(&live) {
-            let form = Form { conversion, ..last.clone() };
-            for unserved in in_form(&form).into_iter().filter(|crd| crd.name_any() == name) {
-                apply(&api, &unserved).await?;
-            }
-            inject::withdraw(client, &Target::Crd(name)).await?;
-        }
-        apply(&api, &desired).await?;
+        let Some(old) = live.spec.versions.iter().position(|version| version.name == Version::V1Alpha1.name()) else {
+            continue;
+        };
+        let change = json!([
+            { "op": "test", "path": format!("/spec/versions/{old}/name"), "value": Version::V1Alpha1.name() },
+            { "op": "replace", "path": format!("/spec/versions/{old}/served"), "value": false },
+            { "op": "replace", "path": "/spec/conversion", "value": { "strategy": "None" } },
+        ]);
+        let change = serde_json::from_value(change).expect("the patch above is a JSON Patch");
+        api.patch(&name, &PatchParams::default(), &Patch::Json::<()>(change))
+            .await
+            .map_err(|source| call("change", &name, source))?;
     }
     Ok(())
 }
 
-/// Who converts according to the live CRD; None when nobody does.
-fn live_conversion(live: &CustomResourceDefinition) -> Option<Conversion> {
-    let config = live.spec.conversion.as_ref()?.webhook.as_ref()?.client_config.as_ref()?;
-    if let Some(url) = &config.url {
-        return Some(Conversion::Url(url.trim_end_matches(CONVERT_PATH).to_owned()));
-    }
-    let service = config.service.as_ref()?;
-    Some(Conversion::Service {
-        namespace: service.namespace.clone(),
-        name: service.name.clone(),
-        port: service.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(443),
-    })
-}
-
 /// Waits until the API server serves every kind of v1alpha1.
 pub async fn wait_until_served(client: &Client, timeout: Duration) -> Result<(), Error> {
-    let wanted: BTreeSet<String> =
-        in_form(&Form { conversion: Conversion::None, v1alpha1_served: true, stored: Version::V1 })
-            .into_iter()
-            .filter(|crd| version(crd, Version::V1Alpha1).is_some())
-            .map(|crd| crd.spec.names.plural)
-            .collect();
+    let wanted: BTreeSet<String> = all()
+        .into_iter()
+        .filter(|crd| version(crd, Version::V1Alpha1).is_some())
+        .map(|crd| crd.spec.names.plural)
+        .collect();
     let group_version = format!("{GROUP}/{}", Version::V1Alpha1.name());
     let deadline = Instant::now() + timeout;
     loop {

@@ -118,23 +118,6 @@ async fn inject_into(client: &Client, target: &Target, live: &DynamicObject, ca_
     Ok(true)
 }
 
-/// Gives the bundle up: the field goes, since nobody else owns it.
-pub async fn withdraw(client: &Client, target: &Target) -> Result<(), Error> {
-    let resource = target.resource();
-    let nothing = json!({
-        "apiVersion": resource.api_version,
-        "kind": resource.kind,
-        "metadata": { "name": target.name() },
-    });
-    let params = PatchParams::apply(CA_FIELD_MANAGER).force();
-    target
-        .api(client)
-        .patch(target.name(), &params, &Patch::Apply(&nothing))
-        .await
-        .map_err(|source| target.call("withdraw caBundle of", source))?;
-    Ok(())
-}
-
 /// Keeps the bundle in every target until `shutdown`: written when it is missing, differs or changes. `once_everywhere`
 /// runs when every target has carried the bundle for the first time.
 pub async fn keep(
