@@ -1,4 +1,5 @@
 //! What the generated CRDs promise, read from the CRDs themselves.
+#![allow(clippy::unwrap_used, clippy::format_push_string, reason = "helpers of tests")]
 
 use odoo_operator::api::crds;
 use serde_json::Value;
