@@ -6,6 +6,7 @@ mod schema;
 
 mod any_json;
 mod golden;
+mod laws;
 mod review;
 
 use odoo_operator::conversion;

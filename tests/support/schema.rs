@@ -7,6 +7,8 @@
     reason = "test support: not every test binary uses all of it"
 )]
 
+use std::sync::LazyLock;
+
 use odoo_operator::api::crds;
 use proptest::prelude::*;
 use proptest::strategy::BoxedStrategy;
@@ -14,9 +16,17 @@ use serde_json::{Map, Value, json};
 
 /// The OpenAPI schema of `kind` in `version` (`v1` or `v1alpha1`).
 pub fn schema(kind: &str, version: &str) -> Value {
-    let crd = crds::all().into_iter().find(|crd| crd.spec.names.kind == kind).unwrap();
-    let version = crd.spec.versions.into_iter().find(|found| found.name == version).unwrap();
-    serde_json::to_value(version.schema.unwrap().open_api_v3_schema.unwrap()).unwrap()
+    static SCHEMAS: LazyLock<Vec<(String, String, Value)>> = LazyLock::new(|| {
+        let mut schemas = Vec::new();
+        for crd in crds::all() {
+            for version in crd.spec.versions {
+                let schema = serde_json::to_value(version.schema.unwrap().open_api_v3_schema.unwrap()).unwrap();
+                schemas.push((crd.spec.names.kind.clone(), version.name, schema));
+            }
+        }
+        schemas
+    });
+    SCHEMAS.iter().find(|(k, v, _)| k == kind && v == version).unwrap().2.clone()
 }
 
 /// What generated values are made of, beside what the schema says.
