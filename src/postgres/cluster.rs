@@ -16,7 +16,7 @@ use super::error::Error;
 const SESSIONS: usize = 4;
 
 /// Of one call on a cluster, however many statements it takes.
-const CALL_TIMEOUT: Duration = Duration::from_secs(90);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Between probes of a server that does not answer: doubled from the first to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);

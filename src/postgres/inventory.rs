@@ -142,7 +142,7 @@ pub(super) async fn read(session: &Session, only: Option<&[&str]>, sizes: bool) 
     })
 }
 
-/// JSON lists, because one statement answers with one row type.
+/// JSON lists, because one statement answers with one row type; in a fixed order, so that inventories compare.
 const QUERY: &str = "
 SELECT current_user::text,
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
@@ -151,16 +151,16 @@ SELECT current_user::text,
       'allowConnections', d.datallowconn, 'valid', d.datconnlimit <> -2,
       'grants', (SELECT coalesce(jsonb_agg(jsonb_build_object(
                     'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END,
-                    'privilege', a.privilege_type)), '[]')
+                    'privilege', a.privilege_type) ORDER BY a.grantee, a.privilege_type), '[]')
                  FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) a),
       'settings', (SELECT coalesce(jsonb_agg(s), '[]') FROM pg_db_role_setting r, unnest(r.setconfig) s
                    WHERE r.setdatabase = d.oid AND r.setrole = 0),
       'size', CASE WHEN $2 AND d.datconnlimit <> -2 AND has_database_privilege(d.oid, 'CONNECT')
-                   THEN pg_database_size(d.oid) END)), '[]')
+                   THEN pg_database_size(d.oid) END) ORDER BY d.oid), '[]')
    FROM pg_database d WHERE $1::text[] IS NULL OR d.datname = ANY($1)),
   (SELECT coalesce(jsonb_agg(jsonb_build_object(
       'name', r.rolname, 'superuser', r.rolsuper, 'createdb', r.rolcreatedb, 'createrole', r.rolcreaterole,
       'login', r.rolcanlogin,
       'settings', (SELECT coalesce(jsonb_agg(s), '[]') FROM pg_db_role_setting g, unnest(g.setconfig) s
-                   WHERE g.setrole = r.oid AND g.setdatabase = 0))), '[]')
+                   WHERE g.setrole = r.oid AND g.setdatabase = 0)) ORDER BY r.oid), '[]')
    FROM pg_roles r WHERE $1::text[] IS NULL)";

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Row};
 
-use super::cluster::Cluster;
+use super::cluster::{CALL_TIMEOUT, Cluster};
 use super::connect::{self, Login};
 use super::error::Error;
 
@@ -91,6 +91,25 @@ impl TenantSession {
         .map(drop)
     }
 
+    /// What of Odoo's extensions is missing here, and what Odoo does without it.
+    pub async fn missing_extensions(&self) -> Result<Vec<&'static str>, Error> {
+        let rows = self
+            .rows(
+                "look for extensions",
+                "SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm'),
+                        EXISTS (SELECT FROM pg_proc WHERE oid = to_regprocedure('public.unaccent(text)')
+                                AND provolatile = 'i')",
+                &[],
+            )
+            .await?;
+        let has = |column| rows.first().is_some_and(|row| row.get(column));
+        let gaps = [
+            (has(0), "pg_trgm is missing: searches in long lists are slow"),
+            (has(1), "unaccent is missing or not IMMUTABLE: searches tell é from e, and indexes are built without it"),
+        ];
+        Ok(gaps.into_iter().filter(|(has, _)| !has).map(|(_, words)| words).collect())
+    }
+
     /// Makes the role owner of schema public where it is so only as owner of the database.
     pub(super) async fn own_schema_public(&self) -> Result<(), Error> {
         const DOING: &str = "become owner of schema public";
@@ -103,7 +122,15 @@ impl TenantSession {
     }
 
     async fn rows(&self, doing: &str, sql: &str, params: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, Error> {
-        self.client.query(sql, params).await.map_err(|error| Error::statement(&self.address, doing, &error))
+        let answer = tokio::time::timeout(CALL_TIMEOUT, self.client.query(sql, params)).await.map_err(|_| {
+            let reason = format!("no answer within {} s", CALL_TIMEOUT.as_secs());
+            Error::Unreachable { address: self.address.clone(), reason }
+        })?;
+        answer.map_err(|error| match Error::statement(&self.address, doing, &error) {
+            // What the admin may do is not the matter here.
+            Error::Privilege { doing, message } => Error::Server { doing, message, code: "42501".to_owned() },
+            other => other,
+        })
     }
 }
 

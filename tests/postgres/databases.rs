@@ -1,4 +1,4 @@
-use odoo_operator::postgres::database::Wanted;
+use odoo_operator::postgres::database::{Step, Wanted};
 use odoo_operator::postgres::{Error, Ident, Marker};
 
 use crate::parts::{Instance, cluster, refusal, superuser};
@@ -92,6 +92,11 @@ async fn an_interruption_after_any_step_is_taken_up() {
         let plan = cluster.plan_database(&instance.wanted()).await.unwrap();
         for step in &plan[..died_after] {
             cluster.run_database_step(&instance.wanted(), &instance.password, step).await.unwrap();
+        }
+        if plan[..died_after].iter().any(|step| matches!(step, Step::GrantTenant { .. })) {
+            let rest = cluster.plan_database(&instance.wanted()).await.unwrap();
+            let inside = rest.iter().any(|step| matches!(step, Step::Fill { .. }));
+            assert!(!inside, "the admin goes into no database to which a tenant can connect: {rest:?}");
         }
         let next = cluster.ensure_database(&instance.wanted(), &instance.password).await;
         next.unwrap_or_else(|error| panic!("died after {:?}: {error}", &plan[..died_after]));

@@ -25,6 +25,7 @@ async fn whether_odoo_is_there_is_told() {
     instance.make(&cluster).await;
     let session = cluster.tenant_session(login(&instance)).await.unwrap();
     assert_eq!(session.base_state().await.unwrap(), BaseState::default());
+    assert!(session.missing_extensions().await.unwrap().is_empty());
     let tenant = instance.login(&instance.database).await.unwrap();
     tenant.batch_execute(ODOO).await.unwrap();
     let empty = BaseState { has_modules: true, ..BaseState::default() };
@@ -70,6 +71,13 @@ async fn the_admin_login_and_the_report_url_are_set_whatever_the_tenant_has_pois
     let parameter: (&str, &str, bool) = (parameters[0].get(0), parameters[0].get(1), parameters[0].get(2));
     assert_eq!(parameter, ("report.url", "http://shop.ns.svc:80/it's", true));
 
+    superuser(&instance.database)
+        .await
+        .batch_execute("ALTER TABLE ir_config_parameter OWNER TO CURRENT_USER")
+        .await
+        .unwrap();
+    let error = session.set_report_url("http://x").await.unwrap_err();
+    assert!(error.to_string().contains("set report.url: permission denied for table"), "{error}");
     tenant.batch_execute("DELETE FROM public.ir_model_data").await.unwrap();
     let error = session.set_admin_login(&hash).await.unwrap_err();
     assert!(error.to_string().contains("0 users are base.user_admin"), "{error}");
@@ -110,6 +118,9 @@ async fn an_admin_without_superuser_leaves_unaccent_out_and_says_so() {
         assert_eq!(inventory.database_state(&instance.wanted()), DatabaseState::Ready);
         let tenant = instance.login(&instance.database).await.unwrap();
         tenant.batch_execute("CREATE TABLE t (a text); CREATE INDEX ON t USING gin (a gin_trgm_ops)").await.unwrap();
+        let session = cluster.tenant_session(login(&instance)).await.unwrap();
+        let gaps = session.missing_extensions().await.unwrap();
+        assert!(gaps.len() == 1 && gaps[0].starts_with("unaccent"), "{gaps:?}");
         let member = superuser("postgres")
             .await
             .query_one("SELECT pg_has_role($1::text, $2::text, 'MEMBER')", &[&admin.role, &instance.role])

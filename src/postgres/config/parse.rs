@@ -24,7 +24,7 @@ pub enum ConfigError {
     )]
     Empty,
     /// A value of an entry is wrong.
-    #[error("cluster {entry:?}, {field}: {problem}")]
+    #[error("cluster {entry:?}, {}: {problem}", field.escape_debug())]
     Field {
         /// The cluster's name.
         entry: String,
@@ -64,7 +64,7 @@ pub(super) fn clusters(text: &str) -> Result<Vec<ClusterConfig>, ConfigError> {
 }
 
 fn settle_default(clusters: &mut [ClusterConfig]) -> Result<(), ConfigError> {
-    let names = |of: &[&ClusterConfig]| of.iter().map(|c| c.name.clone()).collect();
+    let names = |of: &[&ClusterConfig]| of.iter().map(|c| c.name.escape_debug().to_string()).collect();
     let marked: Vec<_> = clusters.iter().filter(|c| c.default).collect();
     match (marked.len(), clusters.len()) {
         (1, _) => Ok(()),
@@ -89,10 +89,12 @@ fn entry(name: &str, value: Value) -> Result<ClusterConfig, ConfigError> {
     };
     if let Some(unknown) = fields.keys().find(|key| !KEYS.contains(&key.as_str())) {
         let problem = match nearest(unknown) {
+            Some(known) if unknown.starts_with(known) => format!("needs a colon and a space: `{known}: …`"),
             Some(known) => format!("is not a setting; did you mean {known}?"),
             None => format!("is not a setting; there are {}", KEYS.join(", ")),
         };
-        return Err(wrong(unknown, problem));
+        // `adminPassword:secret`, without a space, is a key.
+        return Err(wrong(unknown.split([':', '=']).next().unwrap_or_default(), problem));
     }
     let text = |field: &str| text(&fields, field).map_err(|problem| wrong(field, problem));
     let required = |field: &str| text(field)?.ok_or_else(|| wrong(field, "is missing".to_owned()));
@@ -128,9 +130,9 @@ pub(super) fn check(config: &ClusterConfig) -> Result<(), ConfigError> {
     if host.is_empty() || (!is_address && host.contains(|c: char| !(c.is_ascii_alphanumeric() || "-._".contains(c)))) {
         return wrong(
             "host",
-            format!(
-                "{host:?} is not a host name or address: write it without scheme, port or path, e.g. db.example.com"
-            ),
+            // Not shown: in a URL there may be a password.
+            "is not a host name or address: write it without scheme, user, port or path, e.g. db.example.com"
+                .to_owned(),
         );
     }
     if config.port == 0 {
@@ -207,6 +209,9 @@ const fn kind(value: &Value) -> &'static str {
 
 /// The setting that somebody who wrote `key` most likely meant.
 fn nearest(key: &str) -> Option<&'static str> {
+    if let Some(known) = KEYS.into_iter().find(|known| key.starts_with(&format!("{known}:"))) {
+        return Some(known);
+    }
     let plain = |text: &str| text.replace(['_', '-'], "").to_lowercase();
     let meant = match plain(key).as_str() {
         "user" | "username" => return Some("adminUser"),

@@ -97,9 +97,12 @@ fn a_wrong_value_names_entry_field_and_remedy() {
     ] {
         assert_eq!(complaint(&with(line)), words);
     }
-    for host in ["https://db", "db:5432", "/run/postgresql", "a b", "''"] {
+    for host in ["postgres://root:s3cret@db", "https://db", "db:5432", "/run/postgresql", "a b", "''"] {
         let words = complaint(&with(&format!("host: {host}")));
-        assert!(words.contains("is not a host name or address: write it without scheme, port or path"), "{words}");
+        assert!(
+            words.contains("is not a host name or address: write it without scheme, user, port or path"),
+            "{words}"
+        );
     }
     for (pem, words) in [("nonsense", "has no certificate in it"), (PEM, "holds a block that is not a certificate")] {
         let words_given = complaint(&with(&format!("caCert: {}", serde_json::json!(pem))));
@@ -118,6 +121,11 @@ fn another_shape_is_named() {
         "clusters.yaml is not YAML: check indentation, quotes and colons at line 3, column 2"
     );
     assert!(complaint("a: {adminPassword: s3cret, adminPassword: s3cret}").contains("line 1"));
+    assert_eq!(
+        complaint("main: {host: h, adminPassword:s3cret, port: 1}"),
+        r#"cluster "main", adminPassword: needs a colon and a space: `adminPassword: …`"#
+    );
+    assert!(complaint("main: {\"a\\nb\": 1}").contains(r"a\nb"));
 }
 
 #[test]
