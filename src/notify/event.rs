@@ -56,17 +56,22 @@ pub fn body(subject: &Subject, item: &NotificationItem) -> Vec<u8> {
     });
     if subject.instance.is_some() {
         body["instance"] = json!(subject.instance);
-        body["jobName"] = json!(subject.job_name);
-        body["message"] = json!(item.message);
-        let ended = item.type_ != JOB_RUNNING;
-        body["completionTime"] = if ended { json!(item.time) } else { Value::Null };
+        // What a job does not have yet is left out, as receivers of jobs are used to.
+        put(&mut body, "jobName", subject.job_name.as_deref());
+        put(&mut body, "completionTime", Some(item.time.as_str()).filter(|_| item.type_ != JOB_RUNNING));
     } else {
         body["previousPhase"] = json!(item.previous_phase);
         body["url"] = json!(subject.url);
         body["timestamp"] = json!(item.time);
-        body["message"] = json!(item.message);
     }
+    put(&mut body, "message", item.message.as_deref());
     body.to_string().into_bytes()
+}
+
+fn put(body: &mut Value, name: &str, value: Option<&str>) {
+    if let Some(value) = value {
+        body[name] = json!(value);
+    }
 }
 
 /// Headers of the request, beside signature and authorization.
@@ -119,7 +124,7 @@ mod tests {
             json!({
                 "name": "web", "namespace": "shop", "uid": "u", "kind": "OdooInstance", "phase": "Running",
                 "previousPhase": "Starting", "url": "https://web.example.com", "timestamp": "2026-01-02T03:04:05Z",
-                "message": null, "sequence": 3
+                "sequence": 3
             })
         );
         let headers = headers(&subject, &item(INSTANCE_PHASE));
@@ -135,6 +140,6 @@ mod tests {
         let ended: Value = serde_json::from_slice(&body(&subject, &item(JOB_COMPLETED))).unwrap();
         assert_eq!((&ended["jobName"], &ended["completionTime"]), (&json!("init-1"), &json!("2026-01-02T03:04:05Z")));
         let running: Value = serde_json::from_slice(&body(&subject, &item(JOB_RUNNING))).unwrap();
-        assert_eq!(running["completionTime"], Value::Null);
+        assert_eq!((running.get("completionTime"), running.get("message")), (None, None));
     }
 }

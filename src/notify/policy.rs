@@ -5,9 +5,23 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use url::{Host, Url};
 
 use crate::api::settings::WebhookPolicy;
+
+/// Addresses outside of the link-local networks at which cloud providers serve credentials or settings of a machine.
+const METADATA: [IpAddr; 6] = [
+    // Amazon: instance metadata, and the credentials of pods.
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    // Google.
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
+    // Azure's WireServer, Alibaba, Oracle.
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
+    IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
+    IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+];
 
 /// Waits before the second and later tries; after the last one a notification is given up.
 pub const RETRIES: [Duration; 9] = [
@@ -90,6 +104,13 @@ pub fn check_url(text: &str, policy: &WebhookPolicy) -> Result<Url, UrlProblem> 
     Ok(url)
 }
 
+/// The policy of a cluster whose API server has these addresses: they are denied too, for the operator's own rights must
+/// not be within a tenant's reach.
+pub fn beside_api_server(mut policy: WebhookPolicy, addresses: impl IntoIterator<Item = IpAddr>) -> WebhookPolicy {
+    policy.deny.extend(addresses.into_iter().map(|address| IpNet::from(canonical(address))));
+    policy
+}
+
 /// Whether an address may be called. Every address that a name resolves to is asked about, and only one that was is
 /// connected to.
 pub fn check(address: IpAddr, policy: &WebhookPolicy) -> Result<(), Denied> {
@@ -98,8 +119,9 @@ pub fn check(address: IpAddr, policy: &WebhookPolicy) -> Result<(), Denied> {
         return Ok(());
     }
     let denied = |what| Err(Denied { address, what });
-    if policy.deny.iter().any(|net| net.contains(&real)) {
-        return denied("denied by the operator's settings (--webhook-deny-cidr)");
+    // A denied network may be one of addresses that carry others, such as 64:ff9b::/96.
+    if policy.deny.iter().any(|net| net.contains(&real) || net.contains(&address)) {
+        return denied("the API server's, or in a network of --webhook-deny-cidr");
     }
     match real {
         it if it.is_unspecified() => denied("the unspecified address"),
@@ -109,13 +131,13 @@ pub fn check(address: IpAddr, policy: &WebhookPolicy) -> Result<(), Denied> {
         IpAddr::V4(it) if it.is_broadcast() => denied("the broadcast address"),
         IpAddr::V4(it) if it.octets()[0] == 0 => denied("an address of this host"),
         IpAddr::V6(it) if it.is_unicast_link_local() => denied("a link-local address"),
-        // Where Amazon's metadata service listens on IPv6.
-        IpAddr::V6(it) if it == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) => denied("a metadata service"),
+        it if METADATA.contains(&it) => denied("a cloud provider's metadata service"),
         _ => Ok(()),
     }
 }
 
-/// The address that is meant by one that carries an IPv4 address inside: v4-mapped, v4-compatible, NAT64, 6to4.
+/// The address that is meant by one that carries an IPv4 address inside: v4-mapped, v4-compatible,
+/// NAT64 (RFC 6052 and RFC 8215), 6to4.
 fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     if let Some(v4) = v6.to_ipv4_mapped() {
@@ -128,8 +150,7 @@ fn canonical(address: IpAddr) -> IpAddr {
     };
     match parts {
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => v4(high, low),
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
-        [0x2002, high, low, ..] => v4(high, low),
+        [0x64, 0xff9b, 0 | 1, _, _, _, high, low] | [0x2002, high, low, ..] => v4(high, low),
         _ => address,
     }
 }
@@ -158,7 +179,10 @@ mod tests {
             "64:ff9b::7f00:1",
             "2002:7f00:1::",
             "::127.0.0.1",
+            "64:ff9b:1::7f00:1",
             "fd00:ec2::254",
+            "168.63.129.16",
+            "::ffff:100.100.100.200",
         ] {
             assert!(check(address.parse().unwrap(), &policy).is_err(), "{address}");
         }
@@ -177,6 +201,22 @@ mod tests {
         assert!(check("::ffff:127.0.0.1".parse().unwrap(), &policy).is_ok());
         assert!(check("10.1.2.3".parse().unwrap(), &policy).is_ok());
         assert!(check("10.2.2.3".parse().unwrap(), &policy).is_err());
+    }
+
+    #[test]
+    fn the_api_server_is_denied_in_every_disguise_but_not_its_neighbours() {
+        let policy = beside_api_server(WebhookPolicy::default(), ["::ffff:10.96.0.1".parse().unwrap()]);
+        assert!(check("10.96.0.1".parse().unwrap(), &policy).is_err());
+        assert!(check("64:ff9b::a60:1".parse().unwrap(), &policy).is_err());
+        assert!(check("10.96.0.2".parse().unwrap(), &policy).is_ok());
+        assert!(matches!(check_url("https://10.96.0.1/api", &policy), Err(UrlProblem::Denied(_))));
+    }
+
+    #[test]
+    fn a_network_of_carrying_addresses_can_be_denied() {
+        let policy = WebhookPolicy { deny: vec!["64:ff9b::/96".parse().unwrap()], ..WebhookPolicy::default() };
+        assert!(check("64:ff9b::c000:207".parse().unwrap(), &policy).is_err());
+        assert!(check("192.0.2.7".parse().unwrap(), &policy).is_ok());
     }
 
     #[test]
