@@ -6,8 +6,12 @@
 
 pub mod event;
 pub mod outbox;
+mod places;
 pub mod policy;
+mod queue;
+mod resolver;
 pub mod sender;
 pub mod signature;
 
-pub use sender::{Outcome, Sender, Target};
+pub use queue::Target;
+pub use sender::{Outcome, Sender, SetupError, Timing};

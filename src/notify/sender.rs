@@ -1,44 +1,34 @@
 //! Delivery: at least once, in order for each object, one slow receiver delaying no other.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
+use tokio::task::AbortHandle;
 
-use super::event::{self, Subject};
+use super::event;
+use super::places::Places;
 use super::policy;
-use super::signature::Keys;
+use super::queue::{Progress, Queue, Step, Target};
+use super::resolver::Guarded;
 use crate::api::settings::WebhookPolicy;
 use crate::api::v1::NotificationItem;
 
-/// Of one request, from looking up the name to the end of the answer's head.
+/// Of one request, from looking up the name to the end of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Of an answer's body, no more is read.
 const MAX_BODY: usize = 1024;
 /// The longest `Retry-After` that is honoured.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(12);
 
-/// Where an object's notifications go.
-#[derive(Clone, Debug)]
-pub struct Target {
-    /// What they are about.
-    pub subject: Subject,
-    /// URL of the receiver.
-    pub url: String,
-    /// Bearer token.
-    pub token: Option<SecretString>,
-    /// Signing keys.
-    pub keys: Option<Keys>,
-    /// Generation of the object's spec: a receiver that said 410 is called again only when it changed.
-    pub generation: i64,
-}
+/// Requests at once; each may take [`TIMEOUT`] and a file descriptor.
+const AT_ONCE: usize = 256;
+/// Requests at once to one host and port.
+const AT_ONCE_FOR_ONE: usize = 16;
 
 /// What became of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,11 +64,35 @@ pub enum Outcome {
     },
 }
 
-/// What an object has to say, and to whom.
-#[derive(Clone)]
-struct Queue {
-    target: Target,
-    items: Vec<NotificationItem>,
+/// A sender that cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum SetupError {
+    /// The further certificates are none.
+    #[error("there is no certificate in it")]
+    NoRoots,
+    /// The client cannot be made of them.
+    #[error("{}", words(.0))]
+    Client(#[from] reqwest::Error),
+}
+
+struct Running {
+    queue: watch::Sender<Queue>,
+    task: AbortHandle,
+}
+
+/// How long things take; shorter in a test.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// Multiplies every wait between two tries.
+    pub pace: f64,
+    /// Limit of one request, from looking up the name to the end of the answer.
+    pub request: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { pace: 1.0, request: TIMEOUT }
+    }
 }
 
 /// Sends what objects have in their outboxes. Forgets nothing that its caller still has: after a restart the same items
@@ -86,10 +100,10 @@ struct Queue {
 pub struct Sender {
     client: Client,
     policy: Arc<WebhookPolicy>,
-    queues: Mutex<HashMap<String, watch::Sender<Queue>>>,
+    running: Mutex<HashMap<String, Running>>,
+    places: Places,
     outcomes: mpsc::UnboundedSender<Outcome>,
-    /// Multiplies every wait; 1 outside of tests.
-    pace: f64,
+    timing: Timing,
 }
 
 impl Sender {
@@ -98,28 +112,34 @@ impl Sender {
     pub fn new(
         policy: WebhookPolicy,
         roots: Option<&[u8]>,
-    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Outcome>), reqwest::Error> {
-        Self::with_pace(policy, roots, 1.0)
+    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Outcome>), SetupError> {
+        Self::with_timing(policy, roots, Timing::default())
     }
 
-    /// As [`new`](Self::new), with every wait multiplied by `pace`: a test does not wait for hours.
-    pub fn with_pace(
+    /// As [`new`](Self::new), for tests that do not wait for hours.
+    pub fn with_timing(
         policy: WebhookPolicy,
         roots: Option<&[u8]>,
-        pace: f64,
-    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Outcome>), reqwest::Error> {
+        timing: Timing,
+    ) -> Result<(Arc<Self>, mpsc::UnboundedReceiver<Outcome>), SetupError> {
         let policy = Arc::new(policy);
         let mut builder = Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(TIMEOUT)
+            .timeout(timing.request)
             .no_proxy()
             .user_agent(concat!("odoo-operator/", env!("CARGO_PKG_VERSION")))
-            .dns_resolver(Arc::new(Guarded(policy.clone())));
+            .dns_resolver(Arc::new(Guarded::new(policy.clone())));
         if let Some(roots) = roots {
-            builder = builder.tls_certs_merge(reqwest::Certificate::from_pem_bundle(roots)?);
+            let roots = reqwest::Certificate::from_pem_bundle(roots)?;
+            if roots.is_empty() {
+                return Err(SetupError::NoRoots);
+            }
+            builder = builder.tls_certs_merge(roots);
         }
         let (outcomes, received) = mpsc::unbounded_channel();
-        let sender = Self { client: builder.build()?, policy, queues: Mutex::default(), outcomes, pace };
+        let places = Places::new(AT_ONCE, AT_ONCE_FOR_ONE);
+        let client = builder.build()?;
+        let sender = Self { client, policy, running: Mutex::default(), places, outcomes, timing };
         Ok((Arc::new(sender), received))
     }
 
@@ -127,103 +147,116 @@ impl Sender {
     /// not sent.
     pub fn update(self: &Arc<Self>, target: Target, items: Vec<NotificationItem>) {
         let uid = target.subject.uid.clone();
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.running();
         let queue = Queue { target, items };
-        if let Some(running) = queues.get(&uid) {
-            running.send_replace(queue);
+        if let Some(running) = running.get(&uid) {
+            running.queue.send_replace(queue);
             return;
         }
         if queue.items.is_empty() {
             return;
         }
         let (sender, receiver) = watch::channel(queue);
-        queues.insert(uid.clone(), sender);
         let this = self.clone();
-        tokio::spawn(async move { this.drain(uid, receiver).await });
+        let task = tokio::spawn({
+            let uid = uid.clone();
+            async move { this.drain(uid, receiver).await }
+        });
+        running.insert(uid, Running { queue: sender, task: task.abort_handle() });
     }
 
-    /// The object is gone: what was not delivered is dropped. Returns how many were.
+    /// The object is gone: what was not delivered is dropped, a request under way too. Returns how many were.
     pub fn forget(&self, uid: &str) -> usize {
-        let dropped = self.queues.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
-        dropped.map_or(0, |queue| queue.borrow().items.len())
+        let Some(running) = self.running().remove(uid) else { return 0 };
+        running.task.abort();
+        running.queue.borrow().items.len()
     }
 
     /// Whether an object has something under way.
     pub fn is_busy(&self, uid: &str) -> bool {
-        self.queues.lock().unwrap_or_else(PoisonError::into_inner).contains_key(uid)
+        self.running().contains_key(uid)
     }
 
-    /// Sends the items of one object, one after another, until there are none or the object is forgotten.
+    fn running(&self) -> MutexGuard<'_, HashMap<String, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends the items of one object, one after another, until there are none.
     async fn drain(&self, uid: String, mut queue: watch::Receiver<Queue>) {
-        let mut done: Vec<String> = Vec::new();
-        let mut failures: HashMap<String, u32> = HashMap::new();
+        let mut progress = Progress::default();
         loop {
-            let Queue { target, items } = queue.borrow_and_update().clone();
-            done.retain(|id| items.iter().any(|item| item.id == *id));
-            let Some(item) = items.into_iter().find(|item| !done.contains(&item.id)) else {
-                // The acknowledged ones are still in status until their reconcile has written them out.
-                if done.is_empty() {
-                    let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
-                    let has_more = queue.has_changed().unwrap_or(false);
-                    if !has_more {
-                        queues.remove(&uid);
+            let now = queue.borrow_and_update().clone();
+            match progress.next(&now) {
+                Step::Send(item) => {
+                    let result = self.send(&now.target, item).await;
+                    let _ = self.outcomes.send(self.outcome(&uid, item, result, &mut progress));
+                }
+                Step::Wait(until) => {
+                    let changed = tokio::select! {
+                        () = tokio::time::sleep_until(until) => Ok(()),
+                        changed = queue.changed() => changed,
+                    };
+                    if changed.is_err() {
                         return;
                     }
-                    continue;
                 }
-                if queue.changed().await.is_err() {
-                    return;
+                Step::Rest => {
+                    if queue.changed().await.is_err() {
+                        return;
+                    }
                 }
-                continue;
-            };
-            let before = u32::try_from(item.attempts.unwrap_or(0)).unwrap_or(0);
-            let failed = failures.entry(item.id.clone()).or_insert(before);
-            if let Some(wait) = first_wait(&item, *failed, before)
-                && !pause(&mut queue, wait, &item, target.generation).await
-            {
-                continue;
-            }
-            match self.send(&target, &item).await {
-                Ok(()) => {
-                    failures.remove(&item.id);
-                    let _ = self.outcomes.send(Outcome::Delivered { uid: uid.clone(), id: item.id.clone() });
-                    done.push(item.id);
-                }
-                Err(failure) => {
-                    *failed += 1;
-                    let attempts = i32::try_from(*failed).unwrap_or(i32::MAX);
-                    let (id, error) = (item.id.clone(), failure.words);
-                    if failure.gone {
-                        let failed = Outcome::Failed { uid: uid.clone(), id, attempts, next: None, error };
-                        let _ = self.outcomes.send(failed);
-                        if !until_respecified(&mut queue, target.generation).await {
+                Step::End => {
+                    let mut running = self.running();
+                    match queue.has_changed() {
+                        Ok(true) => {}
+                        Ok(false) => {
+                            running.remove(&uid);
                             return;
                         }
-                        continue;
-                    }
-                    let Some(wait) = policy::retry_after(*failed, spread(&item.id, *failed)) else {
-                        let _ = self.outcomes.send(Outcome::GivenUp { uid: uid.clone(), id, error });
-                        done.push(item.id);
-                        continue;
-                    };
-                    let wait = failure.retry_after.map_or(wait, |asked| asked.max(wait)).mul_f64(self.pace);
-                    let next =
-                        SignedDuration::try_from(wait).ok().and_then(|wait| Timestamp::now().checked_add(wait).ok());
-                    let _ = self.outcomes.send(Outcome::Failed { uid: uid.clone(), id, attempts, next, error });
-                    if queue.has_changed().is_err() {
-                        return;
-                    }
-                    pause(&mut queue, wait, &item, target.generation).await;
-                    if queue.has_changed().is_err() {
-                        return;
+                        // Forgotten: what is there under this uid now is another queue.
+                        Err(_) => return,
                     }
                 }
             }
         }
     }
 
+    fn outcome(
+        &self,
+        uid: &str,
+        item: &NotificationItem,
+        result: Result<(), Failure>,
+        progress: &mut Progress,
+    ) -> Outcome {
+        let (uid, id) = (uid.to_owned(), item.id.clone());
+        let failure = match result {
+            Ok(()) => {
+                progress.settle(item);
+                return Outcome::Delivered { uid, id };
+            }
+            Err(failure) => failure,
+        };
+        let error = failure.words;
+        let failed = progress.fail();
+        let attempts = i32::try_from(failed).unwrap_or(i32::MAX);
+        if failure.gone {
+            progress.stop();
+            return Outcome::Failed { uid, id, attempts, next: None, error };
+        }
+        let Some(wait) = policy::retry_after(failed, spread(&id, failed)) else {
+            progress.settle(item);
+            return Outcome::GivenUp { uid, id, error };
+        };
+        let wait = failure.retry_after.map_or(wait, |asked| asked.max(wait)).mul_f64(self.timing.pace);
+        progress.wait(wait);
+        let next = SignedDuration::try_from(wait).ok().and_then(|wait| Timestamp::now().checked_add(wait).ok());
+        Outcome::Failed { uid, id, attempts, next, error }
+    }
+
     async fn send(&self, target: &Target, item: &NotificationItem) -> Result<(), Failure> {
         let url = policy::check_url(&target.url, &self.policy).map_err(|problem| Failure::from(problem.to_string()))?;
+        let endpoint = &url[url::Position::BeforeHost..url::Position::AfterPort];
+        let _place = self.places.take(endpoint).await;
         let body = event::body(&target.subject, item);
         let mut request = self.client.post(url);
         for (name, value) in event::headers(&target.subject, item) {
@@ -274,37 +307,6 @@ impl From<String> for Failure {
     }
 }
 
-/// What is left of the wait that status remembers, after a restart.
-fn first_wait(item: &NotificationItem, failed: u32, remembered: u32) -> Option<Duration> {
-    if failed != remembered {
-        return None;
-    }
-    let next: Timestamp = item.next_attempt.as_deref()?.parse().ok()?;
-    Duration::try_from(next.duration_since(Timestamp::now())).ok()
-}
-
-/// Waits; less long if the spec changes or the item is there no more. Whether the wait is over.
-async fn pause(queue: &mut watch::Receiver<Queue>, wait: Duration, item: &NotificationItem, generation: i64) -> bool {
-    let until = Instant::now() + wait;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep_until(until) => return true,
-            changed = queue.changed() => {
-                let now = queue.borrow();
-                let moved = now.target.generation != generation || now.items.iter().all(|other| other.id != item.id);
-                if changed.is_err() || moved {
-                    return false;
-                }
-            }
-        }
-    }
-}
-
-/// Waits until the spec changes; `false` when the object is gone.
-async fn until_respecified(queue: &mut watch::Receiver<Queue>, generation: i64) -> bool {
-    queue.wait_for(|queue| queue.target.generation != generation).await.is_ok()
-}
-
 /// From 0 to 1, by the id and the try: as good as chance, and the same in a test.
 fn spread(id: &str, failures: u32) -> f64 {
     let hash = id.bytes().fold(failures, |hash, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)));
@@ -314,12 +316,11 @@ fn spread(id: &str, failures: u32) -> f64 {
 /// `Retry-After` as seconds or as a date.
 fn retry_after(headers: &header::HeaderMap) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match value.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-            Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
-        }
+    let wait = if let Ok(seconds) = value.parse() {
+        Duration::from_secs(seconds)
+    } else {
+        let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+        Duration::try_from(at.duration_since(Timestamp::now())).unwrap_or_default()
     };
     Some(wait.min(MAX_RETRY_AFTER))
 }
@@ -336,28 +337,4 @@ fn words(error: &reqwest::Error) -> String {
         cause = error.source();
     }
     words
-}
-
-/// Looks names up and gives back only addresses that may be called.
-struct Guarded(Arc<WebhookPolicy>);
-
-impl Resolve for Guarded {
-    fn resolve(&self, name: Name) -> Resolving {
-        let policy = self.0.clone();
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let mut denied = None;
-            let mut allowed = Vec::new();
-            for address in found {
-                match policy::check(address.ip(), &policy) {
-                    Ok(()) => allowed.push(address),
-                    Err(problem) => denied = Some(problem),
-                }
-            }
-            match (allowed.is_empty(), denied) {
-                (true, Some(denied)) => Err(denied.into()),
-                _ => Ok(Box::new(allowed.into_iter()) as Addrs),
-            }
-        })
-    }
 }
