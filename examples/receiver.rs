@@ -9,24 +9,28 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt::Display;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum_server::Handle;
-use axum_server::tls_rustls::RustlsConfig;
 use clap::Parser;
 use http::{HeaderMap, StatusCode};
+use odoo_operator::server::{self, Limits};
+use rustls::ServerConfig;
+use rustls_pki_types::pem::PemObject as _;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::{Value, json};
 use standardwebhooks::Webhook;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 /// Receives the operator's notifications.
 #[derive(Parser)]
@@ -134,36 +138,45 @@ fn summary(headers: &HeaderMap, body: &Value) -> String {
     words.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
 }
 
-async fn until_asked_to_stop(handle: Handle<SocketAddr>) -> std::io::Result<()> {
+/// SIGTERM and Ctrl-C end it, after what is under way.
+fn stop_on_signals() -> std::io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    handle.graceful_shutdown(Some(Duration::from_secs(5)));
-    Ok(())
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stopping.cancel();
+    });
+    Ok(stop)
+}
+
+fn tls(certificate: &Path, key: &Path) -> Result<ServerConfig, Box<dyn Error>> {
+    let wrong = |path: &Path, problem: &dyn Display| format!("{}: {problem}", path.display());
+    let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+    let chain: Vec<_> = chain.map_err(|problem| wrong(certificate, &problem))?;
+    let private = PrivateKeyDer::from_pem_file(key).map_err(|problem| wrong(key, &problem))?;
+    let config = ServerConfig::builder().with_no_client_auth().with_single_cert(chain, private);
+    Ok(config.map_err(|problem| wrong(certificate, &problem))?)
 }
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let receiver = Arc::new(Receiver::new(&arguments)?);
-    let app = Router::new().fallback(axum::routing::post(receive)).with_state(receiver).into_make_service();
-    let listener =
-        TcpListener::bind(arguments.listen).map_err(|e| format!("cannot listen on {}: {e}", arguments.listen))?;
-    listener.set_nonblocking(true)?;
+    let app = Router::new().fallback(axum::routing::post(receive)).with_state(receiver);
+    let limits = Limits { drain: Duration::from_secs(5), ..Limits::default() };
+    let stop = stop_on_signals()?;
+    let listener = server::bind(arguments.listen).await?;
     let address = listener.local_addr()?;
-    let handle = Handle::new();
-    let stopping = tokio::spawn(until_asked_to_stop(handle.clone()));
     if let (Some(certificate), Some(key)) = (&arguments.tls_cert, &arguments.tls_key) {
-        rustls::crypto::aws_lc_rs::default_provider().install_default().map_err(|_| "a crypto provider is there")?;
-        let tls = RustlsConfig::from_pem_chain_file(certificate, key).await;
-        let tls = tls.map_err(|e| format!("{}, {}: {e}", certificate.display(), key.display()))?;
+        let tls = Arc::new(tls(certificate, key)?);
         println!("listening on https://{address}");
-        axum_server::from_tcp_rustls(listener, tls)?.handle(handle).serve(app).await?;
+        server::serve(listener, tls, false, app, limits, stop).await;
     } else {
         println!("listening on http://{address}");
-        axum_server::from_tcp(listener)?.handle(handle).serve(app).await?;
+        server::serve_plain(listener, app, limits, stop).await;
     }
-    stopping.await??;
     Ok(())
 }
 
