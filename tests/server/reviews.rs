@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use futures::{StreamExt, stream};
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
-use odoo_operator::server::{Hook, Limits, webhooks};
+use odoo_operator::server::{Hook, Limits, NotAReview, webhooks};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
@@ -161,4 +161,33 @@ async fn when_no_turn_comes_the_client_is_told() {
     assert!(body.contains("try again"), "{body}");
     // What it held is free again.
     assert_eq!(send(&app, "/convert", vec![b'{'; MIB / 2]).await.0, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_operators_conversion_answers_every_review_with_200() {
+    let mut hooks = all(measuring());
+    hooks.convert = Arc::new(|body| odoo_operator::conversion::review::convert(body).map_err(NotAReview::because));
+    let app = webhooks(&hooks, &Limits::default());
+    for body in ["no JSON", "{}", "[]", "null", r#"{"kind":"AdmissionReview"}"#, "\u{0}"] {
+        let (status, _, reason) = send(&app, "/convert", body).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{body}");
+        assert!(reason.contains("not a ConversionReview"), "{body}: {reason}");
+    }
+    for (object, outcome) in [
+        (json!({"apiVersion": "bemade.org/v1", "kind": "OdooInitJob", "metadata": {"name": "a"}}), "Success"),
+        (json!({"apiVersion": "bemade.org/v1", "kind": "Unheard", "metadata": {"name": "a"}}), "Failure"),
+        (json!({"apiVersion": "example.org/v7", "kind": "Other"}), "Failure"),
+        (json!("no object"), "Failure"),
+    ] {
+        let review = json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "ConversionReview",
+            "request": {"uid": "u-2", "desiredAPIVersion": "bemade.org/v1alpha1", "objects": [object]},
+        });
+        let (status, _, body) = send(&app, "/convert", review.to_string()).await;
+        assert_eq!(status, StatusCode::OK);
+        let answer: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(answer["response"]["uid"], "u-2");
+        assert_eq!(answer["response"]["result"]["status"], outcome, "{body}");
+    }
 }
