@@ -89,7 +89,8 @@ impl Receiver {
             }
             None => None,
         };
-        let status = arguments.status.map(StatusCode::from_u16).transpose()?;
+        let status =
+            arguments.status.map(StatusCode::from_u16).transpose().map_err(|_| "--status must be from 100 to 999")?;
         Ok(Self { keys, log, status })
     }
 
@@ -113,7 +114,8 @@ async fn receive(State(receiver): State<Arc<Receiver>>, headers: HeaderMap, body
     let verified = receiver.verify(&headers, &body);
     let content = serde_json::from_slice(&body).unwrap_or_else(|_| json!(String::from_utf8_lossy(&body)));
     let now = jiff::Timestamp::now().to_string();
-    println!("{now} {} {}", summary(&headers, &content), trust(verified));
+    // Whoever read this output may be gone; deliveries are kept all the same.
+    let _ = writeln!(std::io::stdout(), "{now} {} {}", summary(&headers, &content), trust(verified));
     let headers: BTreeMap<&str, _> =
         headers.iter().map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes()))).collect();
     receiver.keep(&json!({"headers": headers, "body": content, "verified": verified, "receivedAt": now}));

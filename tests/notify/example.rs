@@ -8,15 +8,21 @@ use odoo_operator::notify::Timing;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::OnceCell;
 
 use crate::support::{KEY, NEW_KEY, Sent, items, keys, on_loopback, soon, target};
 
 /// Path of the example, built if it is not: `cargo test --test notify` alone does not.
 async fn program() -> PathBuf {
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--example", "receiver"]).status().await.unwrap();
-    assert!(built.success());
+    static BUILT: OnceCell<()> = OnceCell::const_new();
+    BUILT.get_or_init(build).await;
     let this = std::env::current_exe().unwrap();
     this.parent().and_then(Path::parent).expect("target/debug/deps").join("examples/receiver")
+}
+
+async fn build() {
+    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "--example", "receiver"]).status().await.unwrap();
+    assert!(built.success());
 }
 
 struct Receiver {
