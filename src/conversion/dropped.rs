@@ -20,6 +20,9 @@ pub fn restore_dropped(old: &Value, new: &mut Value, kind: &str) {
     for path in only_in_v1(kind) {
         let Some((last, parents)) = path.split_last() else { continue };
         let Some(value) = path.iter().try_fold(old, |value, key| value.get(key)) else { continue };
+        if value.is_null() {
+            continue;
+        }
         let parent = parents.iter().try_fold(&mut *new, |value, key| value.get_mut(key));
         if let Some(Value::Object(parent)) = parent
             && !parent.contains_key(last)
@@ -77,7 +80,7 @@ fn restore_mode(old: &Value, new: &mut Value) {
     let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut) else { return };
     let (_, shows_ref) = shown_of_old;
     let originals = old.iter().filter(|(key, _)| *key == "mode" || (*key == "clone" && !shows_ref));
-    for (key, value) in originals {
+    for (key, value) in originals.filter(|(_, value)| !value.is_null()) {
         let block = spec.entry("initialization").or_insert_with(|| Value::Object(Map::new()));
         if let Some(block) = block.as_object_mut() {
             block.entry(key.clone()).or_insert_with(|| value.clone());

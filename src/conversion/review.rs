@@ -38,8 +38,9 @@ struct Request<'a> {
     uid: &'a RawValue,
     #[serde(borrow, rename = "desiredAPIVersion")]
     desired: Cow<'a, str>,
+    /// An empty list may come as `null`: it is a Go slice.
     #[serde(borrow)]
-    objects: Vec<&'a RawValue>,
+    objects: Option<Vec<&'a RawValue>>,
 }
 
 /// Converts every object of the review in `body`, in their order; all or none.
@@ -52,15 +53,17 @@ pub fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
     if review.kind != "ConversionReview" {
         return Err(NotAReview::Kind(review.kind.into_owned()));
     }
-    // The version's name grows by six bytes, and absent passwords become empty ones.
-    let mut out = Vec::with_capacity(body.len() + 64 * review.request.objects.len() + 256);
+    let objects = review.request.objects.unwrap_or_default();
+    // What a row may add (names that are longer, an empty password, the original of a phase) is less than this: growing
+    // the answer at the end would copy all of it.
+    let mut out = Vec::with_capacity(body.len() + 96 * objects.len() + 256);
     out.extend_from_slice(b"{\"apiVersion\":");
     out.extend_from_slice(review.api_version.get().as_bytes());
     out.extend_from_slice(b",\"kind\":\"ConversionReview\",\"response\":{\"uid\":");
     out.extend_from_slice(review.request.uid.get().as_bytes());
     out.extend_from_slice(b",\"convertedObjects\":[");
     let start = out.len();
-    match convert_all(&review.request, &mut out) {
+    match convert_all(&review.request.desired, &objects, &mut out) {
         Ok(()) => out.extend_from_slice(b"],\"result\":{\"status\":\"Success\"}}}"),
         Err(message) => {
             out.truncate(start);
@@ -71,11 +74,10 @@ pub fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
     Ok(out)
 }
 
-fn convert_all(request: &Request<'_>, out: &mut Vec<u8>) -> Result<(), String> {
-    let desired = version(&request.desired).ok_or_else(|| {
-        format!("cannot convert to {:?}: this operator knows {GROUP}/v1 and {GROUP}/v1alpha1", request.desired)
-    })?;
-    for (at, raw) in request.objects.iter().enumerate() {
+fn convert_all(desired: &str, objects: &[&RawValue], out: &mut Vec<u8>) -> Result<(), String> {
+    let desired = version(desired)
+        .ok_or_else(|| format!("cannot convert to {desired:?}: this operator knows {GROUP}/v1 and {GROUP}/v1alpha1"))?;
+    for (at, raw) in objects.iter().enumerate() {
         if at > 0 {
             out.push(b',');
         }

@@ -117,17 +117,23 @@ impl<'a> Object<'a> {
         object.get(last)
     }
 
-    /// Takes the node at `path` out, and every parent that is empty without it.
+    /// Takes the node at `path` out, and every parent that is empty without it, but for the outermost: `spec` and
+    /// `status` stay.
     pub fn take(&mut self, path: &[&str]) -> Option<Node<'a>> {
         let (first, rest) = path.split_first()?;
         let at = self.position(first)?;
         if rest.is_empty() {
             return Some(self.members.remove(at).1);
         }
-        let child = self.members[at].1.open()?;
-        let taken = child.take(rest)?;
-        if child.is_empty() {
-            self.members.remove(at);
+        self.members[at].1.open()?.take_pruning(rest)
+    }
+
+    fn take_pruning(&mut self, path: &[&str]) -> Option<Node<'a>> {
+        let taken = self.take(path)?;
+        if let Some((first, [_, ..])) = path.split_first()
+            && self.get(first).and_then(Node::open).is_some_and(|child| child.is_empty())
+        {
+            self.take(&[first]);
         }
         Some(taken)
     }

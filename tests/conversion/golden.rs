@@ -87,8 +87,14 @@ fn the_joint_row() {
     }
     let unused = json!({ "initialization": { "mode": "fresh", "clone": { "instanceRef": reference } } });
     specs(unused.clone(), unused);
+    // Both blocks are refused, and until then a restore is what it is.
+    let both =
+        json!({ "initialization": { "restore": { "url": "https://o" }, "clone": { "instanceRef": reference } } });
+    specs(both.clone(), both);
     // What does not fit stays.
     let wrong = json!({ "initialization": { "mode": 5, "clone": "prod" } });
+    specs(wrong.clone(), wrong);
+    let wrong = json!({ "initialization": 5, "productionInstanceRef": reference, "init": { "enabled": false } });
     specs(wrong.clone(), wrong);
 }
 

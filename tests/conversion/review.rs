@@ -75,10 +75,29 @@ fn a_failure_names_the_object_and_converts_none() {
 
 #[test]
 fn what_is_no_review_is_refused() {
+    let null = review_of(&[], "v1").replace("[]", "null");
+    assert_eq!(answer(&null)["response"]["convertedObjects"], json!([]));
     for body in ["", "{", "[]", "5", "{}", r#"{"kind":"ConversionReview","apiVersion":"a"}"#] {
         assert!(matches!(convert(body.as_bytes()), Err(NotAReview::Parse(_))), "{body}");
     }
     assert!(matches!(convert(b"\xff"), Err(NotAReview::Parse(_))));
     let other = review_of(&[], "v1").replace("\"ConversionReview\"", "\"AdmissionReview\"");
     assert!(matches!(convert(other.as_bytes()), Err(NotAReview::Kind(kind)) if kind == "AdmissionReview"));
+}
+
+#[test]
+fn the_answer_is_made_in_one_piece() {
+    // Everything that rows may add to one object at once: memory is the answer's size, not twice that.
+    let object = json!({
+        "apiVersion": "bemade.org/v1", "kind": "OdooInstance", "metadata": { "annotations": { "a": "x".repeat(500) } },
+        "spec": {
+            "webhook": { "tokenSecretRef": { "name": "n", "key": "k" } },
+            "initialization": { "mode": "none", "languages": [], "webhook": { "tokenSecretRef": {} } },
+        },
+        "status": { "phase": "Deleting" },
+    });
+    let body = review_of(&vec![&object; 2000], "v1alpha1");
+    let answer = convert(body.as_bytes()).unwrap();
+    assert!(answer.len() > body.len());
+    assert!(answer.capacity() * 10 <= body.len() * 12, "{} for {}", answer.capacity(), body.len());
 }

@@ -36,6 +36,8 @@ pub struct Make {
     pub texts: &'static [&'static str],
     /// Paths of fields that are never there.
     pub without: &'static [&'static str],
+    /// Beginnings of paths of fields that are there more often than not.
+    pub likely: &'static [&'static str],
 }
 
 /// Fields whose types are Kubernetes' own.
