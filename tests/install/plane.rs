@@ -27,7 +27,7 @@ fn start() -> Plane {
     // Initialised once, whichever test comes first.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     // Under target/: the next run takes its place.
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("install-plane");
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!(env!("CARGO_CRATE_NAME"), "-plane"));
     let _ = std::fs::remove_dir_all(&folder);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/dev/control-plane");
     let mut process = Command::new(script)
@@ -56,7 +56,10 @@ pub async fn client() -> Client {
 /// A namespace of the test's own.
 pub async fn namespace(client: &Client) -> String {
     let namespace = Namespace {
-        metadata: ObjectMeta { generate_name: Some("install-".into()), ..ObjectMeta::default() },
+        metadata: ObjectMeta {
+            generate_name: Some(concat!(env!("CARGO_CRATE_NAME"), "-").into()),
+            ..ObjectMeta::default()
+        },
         ..Namespace::default()
     };
     Api::all(client.clone()).create(&PostParams::default(), &namespace).await.unwrap().name_any()
