@@ -2,6 +2,7 @@
 //!
 //! The interesting code is synchronous and does no IO; the rooms that do IO are a thin skin around it.
 
+pub mod admission;
 pub mod api;
 pub mod conversion;
 pub mod lifecycle;

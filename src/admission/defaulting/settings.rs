@@ -1,0 +1,111 @@
+//! The defaults that the operator's settings decide.
+
+use super::{Source, put};
+use crate::admission::subject::Spec;
+use crate::api::settings::Defaults;
+use crate::api::v1::{BackupFormat, DatabaseSpec, Filestore, Ingress, OdooInstanceSpec, S3Location};
+
+/// Fills every field that the settings decide. True if that changed anything.
+pub(super) fn fill(spec: &mut Spec, source: Source<'_>) -> bool {
+    let changed = match spec {
+        Spec::Instance(spec) => instance(spec, source.old.and_then(Spec::instance), source),
+        _ => false,
+    };
+    regions(spec, source) || changed
+}
+
+fn instance(spec: &mut OdooInstanceSpec, old: Option<&OdooInstanceSpec>, source: Source<'_>) -> bool {
+    let defaults = source.defaults;
+    let image = old.and_then(|old| old.image.clone()).unwrap_or_else(|| defaults.image.clone());
+    let mut changed = put(&mut spec.image, || image);
+    changed |= first(&mut spec.resources, old.map(|old| &old.resources), &defaults.resources);
+    changed |= first(&mut spec.affinity, old.map(|old| &old.affinity), &defaults.affinity);
+    changed |= first(&mut spec.tolerations, old.map(|old| &old.tolerations), &defaults.tolerations);
+
+    let old_cron = old.and_then(|old| old.cron.as_ref());
+    if let Some(cron) = &mut spec.cron {
+        changed |= first(&mut cron.resources, old_cron.map(|cron| &cron.resources), &defaults.cron_resources);
+    }
+    if let Some(restore) = spec.initialization.as_mut().and_then(|init| init.restore.as_mut()) {
+        changed |= put(&mut restore.format, || BackupFormat::Zip);
+    }
+    changed |= filestore(spec.filestore.get_or_insert_default(), old.and_then(|old| old.filestore.as_ref()), defaults);
+    changed |= ingress(&mut spec.ingress, old.map(|old| &old.ingress), defaults);
+    changed | database(&mut spec.database, old.and_then(|old| old.database.as_ref()), source.default_cluster)
+}
+
+/// The old object's value, else the setting.
+fn first<T: Clone>(field: &mut Option<T>, old: Option<&Option<T>>, setting: &Option<T>) -> bool {
+    let value = || old.and_then(Option::as_ref).or(setting.as_ref());
+    match field {
+        None => {
+            *field = value().cloned();
+            field.is_some()
+        }
+        Some(_) => false,
+    }
+}
+
+fn filestore(filestore: &mut Filestore, old: Option<&Filestore>, defaults: &Defaults) -> bool {
+    let size = Some(defaults.storage_size.clone());
+    let mode = Some(defaults.access_mode.clone());
+    first(&mut filestore.storage_size, old.map(|old| &old.storage_size), &size)
+        | first(&mut filestore.storage_class, old.map(|old| &old.storage_class), &defaults.storage_class)
+        | first(&mut filestore.access_mode, old.map(|old| &old.access_mode), &mode)
+}
+
+/// A Gateway and a class exclude each other: whichever the manifest names, the other is not filled in.
+fn ingress(ingress: &mut Ingress, old: Option<&Ingress>, defaults: &Defaults) -> bool {
+    let mut changed = first(&mut ingress.issuer, old.map(|old| &old.issuer), &defaults.ingress_issuer);
+    if ingress.class.is_none() && ingress.gateway_ref.is_none() {
+        let before = old.filter(|old| old.class.is_some() || old.gateway_ref.is_some());
+        let (class, gateway) = match before {
+            Some(old) => (&old.class, &old.gateway_ref),
+            None if defaults.gateway_ref.is_some() => (&None, &defaults.gateway_ref),
+            None => (&defaults.ingress_class, &None),
+        };
+        ingress.class.clone_from(class);
+        ingress.gateway_ref.clone_from(gateway);
+        changed |= class.is_some() || gateway.is_some();
+    }
+    changed
+}
+
+fn database(field: &mut Option<DatabaseSpec>, old: Option<&DatabaseSpec>, default: Option<&str>) -> bool {
+    if field.as_ref().is_some_and(|database| database.credentials_secret_ref.is_some() || database.cluster.is_some()) {
+        return false;
+    }
+    let old = old.and_then(|old| old.cluster.as_deref());
+    let Some(cluster) = old.or(default) else { return false };
+    let database = field.get_or_insert_with(|| DatabaseSpec {
+        missing_policy: Some(crate::api::v1::MissingPolicy::Ignore),
+        ..DatabaseSpec::default()
+    });
+    database.cluster = Some(cluster.to_owned());
+    true
+}
+
+fn regions(spec: &mut Spec, source: Source<'_>) -> bool {
+    let old: Vec<_> = source.old.map(Spec::s3_locations).unwrap_or_default();
+    let old =
+        |path: &str| old.iter().find(|(found, _)| *found == path).and_then(|(_, location)| location.region.clone());
+    let mut changed = false;
+    let mut fill = |path: &str, location: Option<&mut S3Location>| {
+        if let Some(location) = location {
+            changed |= put(&mut location.region, || old(path).unwrap_or_else(|| source.defaults.region.clone()));
+        }
+    };
+    match spec {
+        Spec::Instance(spec) => {
+            let restore = spec.initialization.as_mut().and_then(|init| init.restore.as_mut()?.s3.as_mut());
+            fill("spec.initialization.restore.s3", restore);
+            let backup = spec.upgrade.as_mut().and_then(|upgrade| upgrade.backup.as_mut());
+            fill("spec.upgrade.backup.destination", backup.map(|backup| &mut backup.destination));
+        }
+        Spec::BackupJob(spec) => fill("spec.destination", Some(&mut spec.destination)),
+        Spec::RestoreJob(spec) => fill("spec.source.s3", spec.source.s3.as_mut()),
+        Spec::BackupSchedule(spec) => fill("spec.template.destination", Some(&mut spec.template.destination)),
+        Spec::InitJob(_) | Spec::UpgradeJob(_) | Spec::RefreshJob(_) => {}
+    }
+    changed
+}

@@ -1,0 +1,63 @@
+//! While an object is being deleted, nothing that decides what is dropped can be edited.
+
+use serde_json::Value;
+
+use super::subject::Spec;
+use super::violation::Findings;
+use crate::api::labels::CONFIRM_DELETE;
+use crate::api::v1::DeletionPolicy;
+
+/// Names of the fields of spec whose values differ.
+pub(super) fn changed_fields(old: &Spec, new: &Spec) -> Vec<String> {
+    if old == new {
+        return Vec::new();
+    }
+    fields_that_differ(&old.to_value(), &new.to_value())
+}
+
+fn fields_that_differ(old: &Value, new: &Value) -> Vec<String> {
+    let empty = serde_json::Map::new();
+    let old = old.as_object().unwrap_or(&empty);
+    let new = new.as_object().unwrap_or(&empty);
+    let gone = old.keys().filter(|key| !new.contains_key(*key));
+    let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(value)).map(|(key, _)| key);
+    changed.chain(gone).cloned().collect()
+}
+
+/// Judges the fields of spec: only `suspend`, `cancel`, and deletionPolicy from Delete to Retain may change.
+pub(super) fn judge_spec(old: &Spec, new: &Spec, findings: &mut Findings) {
+    for field in changed_fields(old, new) {
+        match field.as_str() {
+            "suspend" | "cancel" => {}
+            "deletionPolicy" => {
+                let policy = |spec: &Spec| spec.instance().map(crate::api::v1::OdooInstanceSpec::deletion_policy);
+                if policy(new) == Some(DeletionPolicy::Delete) {
+                    findings.forbidden("spec.deletionPolicy", "cannot become Delete while the object is being deleted");
+                }
+            }
+            _ => findings.forbidden(
+                format!("spec.{field}"),
+                "cannot change while the object is being deleted; only suspend, cancel and deletionPolicy Retain can",
+            ),
+        }
+    }
+}
+
+/// Judges the raw fields of a spec that does not decode: none may change.
+pub(super) fn judge_raw(old: &Value, new: &Value, findings: &mut Findings) {
+    for field in fields_that_differ(old, new) {
+        if !matches!(field.as_str(), "suspend" | "cancel") {
+            findings.forbidden(format!("spec.{field}"), "cannot change while the object is being deleted");
+        }
+    }
+}
+
+/// Judges the confirmation: it can be withdrawn, not given or changed.
+pub(super) fn judge_confirmation(old: Option<&str>, new: Option<&str>, findings: &mut Findings) {
+    if new.is_some() && new != old {
+        findings.forbidden(
+            format!("metadata.annotations[{CONFIRM_DELETE}]"),
+            "cannot be given any more while the object is being deleted; its data is retained",
+        );
+    }
+}

@@ -1,0 +1,179 @@
+//! The judgement of one change: defaults, form, rules, and what was wrong before already.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::context::{Clusters, Context};
+use super::defaulting::{self, Source};
+use super::shape;
+use super::subject::{Kind, Spec};
+use super::validation::{self, Case, State};
+use super::violation::{Findings, Reason, Violation};
+use super::{overlay, path};
+use crate::api::crds::Version;
+
+/// An object that is created or changed.
+pub(super) struct Change<'a> {
+    pub kind: Kind,
+    pub name: &'a str,
+    pub generated: bool,
+    pub namespace: &'a str,
+    /// The version that the user wrote.
+    pub sent_as: Version,
+    /// The spec as it came, in v1.
+    pub spec: Text<'a>,
+    /// The spec before.
+    pub old: Option<Text<'a>>,
+    pub state: State,
+    /// Whether absent fields are filled in.
+    pub defaults: bool,
+}
+
+/// JSON that is opened as a tree only when that is needed.
+pub(super) enum Text<'a> {
+    Raw(&'a str),
+    Tree(Value),
+}
+
+impl Text<'_> {
+    /// As a tree.
+    pub fn tree(&self) -> Cow<'_, Value> {
+        match self {
+            Text::Raw(text) => Cow::Owned(serde_json::from_str(text).unwrap_or(Value::Null)),
+            Text::Tree(tree) => Cow::Borrowed(tree),
+        }
+    }
+
+    fn typed(&self, kind: Kind) -> Option<Spec> {
+        match self {
+            Text::Raw(text) => kind.parse_spec(text).ok(),
+            Text::Tree(tree) => kind.decode(tree).ok(),
+        }
+    }
+}
+
+/// What became of a change.
+pub(super) struct Judged {
+    pub findings: Findings,
+    /// The spec with defaults laid over it; `None` when nothing was filled in.
+    pub defaulted: Option<Value>,
+}
+
+/// A spec that was read: its typed form, and what had to be repaired for it.
+struct Read {
+    spec: Option<Spec>,
+    problems: Vec<Violation>,
+}
+
+/// Judges a change.
+pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
+    let clusters = ctx.lookup.clusters();
+    let old = change.old.as_ref().map(|old| read(change.kind, old, Version::V1));
+    let old_spec = old.as_ref().and_then(|old| old.spec.as_ref());
+
+    let mut new = read(change.kind, &change.spec, change.sent_as);
+    let sound = new.problems.is_empty();
+    let mut changed = false;
+    if let Some(spec) = &mut new.spec {
+        changed = fill(spec, old_spec, change.defaults, ctx, clusters.as_ref());
+    }
+    // The old object with the same defaults, so that a new default never looks like somebody's change.
+    let old_filled = old_spec.map(|old| {
+        let mut old = old.clone();
+        fill(&mut old, None, change.defaults, ctx, clusters.as_ref());
+        old
+    });
+
+    let mut findings = match &new.spec {
+        Some(spec) => validation::apply(&case(change, spec, old_filled.as_ref(), ctx)),
+        None => Findings::default(),
+    };
+    if !findings.violations.is_empty() && sound && change.sent_as == Version::V1 {
+        // v1's form is the API server's to check, after this: a person who is refused anyway hears of it now.
+        new.problems = shape::check(change.kind, &mut change.spec.tree().into_owned(), Version::V1);
+    }
+    join(&mut findings, new.problems);
+
+    if !findings.violations.is_empty()
+        && let (Some(old_text), Some(old)) = (&change.old, old)
+    {
+        let mut before = match &old_filled {
+            Some(spec) => validation::apply(&case(change, spec, None, ctx)),
+            None => Findings::default(),
+        };
+        let problems = shape::check(change.kind, &mut old_text.tree().into_owned(), change.sent_as);
+        join(&mut before, if problems.is_empty() { old.problems } else { problems });
+        forgive(&mut findings, &before.violations, &old_text.tree(), &change.spec.tree());
+    }
+
+    let defaulted = new.spec.filter(|_| changed && sound).map(|after| {
+        let raw = change.spec.tree();
+        let before = change.spec.typed(change.kind).map_or(Value::Null, |spec| spec.to_value());
+        let mut filled = raw.into_owned();
+        overlay::overlay(&mut filled, &before, &after.to_value());
+        filled
+    });
+    Judged { findings, defaulted }
+}
+
+fn case<'a>(change: &'a Change<'_>, spec: &'a Spec, old: Option<&'a Spec>, ctx: Context<'a>) -> Case<'a> {
+    Case {
+        name: change.name,
+        generated: change.generated,
+        namespace: change.namespace,
+        spec,
+        old,
+        state: &change.state,
+        ctx,
+    }
+}
+
+/// Reads a spec. v1 that decodes has the right form but for bounds, which the API server checks; everything else is
+/// walked along the schema.
+fn read(kind: Kind, text: &Text<'_>, sent_as: Version) -> Read {
+    if sent_as == Version::V1
+        && let Some(spec) = text.typed(kind)
+    {
+        return Read { spec: Some(spec), problems: Vec::new() };
+    }
+    let mut tree = text.tree().into_owned();
+    let mut problems = shape::check(kind, &mut tree, sent_as);
+    let spec = kind.decode(&tree);
+    if let (true, Err(error)) = (problems.is_empty(), &spec) {
+        // The schema takes what the types do not: said in the decoder's words rather than not at all.
+        problems.push(Violation { path: "spec".to_owned(), reason: Reason::Invalid, message: error.to_string() });
+    }
+    Read { spec: spec.ok(), problems }
+}
+
+fn fill(spec: &mut Spec, old: Option<&Spec>, settings: bool, ctx: Context<'_>, clusters: Option<&Clusters>) -> bool {
+    if !settings {
+        return defaulting::constants(spec);
+    }
+    let default_cluster = clusters.and_then(|clusters| clusters.default.as_deref());
+    defaulting::default(spec, Source { defaults: &ctx.settings.defaults, default_cluster, old })
+}
+
+/// Problems of form come first; what a rule says about the same place follows from them.
+fn join(findings: &mut Findings, problems: Vec<Violation>) {
+    findings.violations.retain(|found| !problems.iter().any(|problem| path::overlap(&problem.path, &found.path)));
+    findings.violations.splice(0..0, problems);
+}
+
+/// What was wrong before, and was not touched, is a warning.
+fn forgive(findings: &mut Findings, before: &[Violation], old: &Value, new: &Value) {
+    let untouched = |found: &Violation| {
+        let value = |spec: &Value| match found.path.strip_prefix("spec") {
+            Some(rest) => path::get(spec, rest).cloned(),
+            // Names do not change.
+            None => None,
+        };
+        before.contains(found) && value(old) == value(new)
+    };
+    let (forgiven, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut findings.violations).into_iter().partition(untouched);
+    findings.violations = kept;
+    for Violation { path, message, .. } in forgiven {
+        findings.warn(path, format!("{message} (as before)"));
+    }
+}

@@ -1,0 +1,62 @@
+//! Rule 6: the name of the database.
+
+use super::Case;
+use crate::admission::violation::{Findings, quoted};
+
+/// Databases that belong to the server, or to those who run it as a service.
+const SYSTEM: [&str; 8] =
+    ["postgres", "template0", "template1", "rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys", "defaultdb"];
+
+/// The name is legal for PostgreSQL and Odoo, no system database's, fixed once initialised, and nobody else's.
+pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
+    const PATH: &str = "spec.database.name";
+    let Some((spec, old)) = case.instance() else { return };
+    let name = spec.database.as_ref().and_then(|database| database.name.as_deref());
+    if let Some(old) = old
+        && case.state.db_initialized == Some(true)
+    {
+        let before = old.database.as_ref().and_then(|database| database.name.as_deref());
+        let in_use = before.or(case.state.database_name.as_deref());
+        // Saying what is so anyway changes nothing; not saying it any more would mean another name.
+        if name != before && (name.is_none() || name != in_use) {
+            let known = in_use.map_or_else(String::new, |name| format!(" {}", quoted(name)));
+            findings.forbidden(
+                PATH,
+                format!("cannot change: database{known} is in use; restore into a new instance instead"),
+            );
+            return;
+        }
+    }
+    let Some(name) = name else { return };
+    if let Err(problem) = check(name) {
+        findings.invalid(PATH, format!("{} {problem}", quoted(name)));
+        return;
+    }
+    if SYSTEM.contains(&name) {
+        findings.forbidden(PATH, format!("{} is a system database; choose another name", quoted(name)));
+        return;
+    }
+    let cluster = spec.database.as_ref().and_then(|database| database.cluster.as_deref());
+    if let Some(cluster) = cluster
+        && let Some(owner) = case.ctx.lookup.database_owner(cluster, name).filter(|owner| !case.is_self(owner))
+    {
+        let whose = case.called(&owner);
+        findings
+            .duplicate(PATH, format!("{} on cluster {cluster} belongs to {whose}; choose another name", quoted(name)));
+    }
+}
+
+/// Odoo's own rule for names (its database manager refuses others), within PostgreSQL's length.
+fn check(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("is empty; leave it out for a name from the uid");
+    }
+    if name.len() > 63 {
+        return Err("has more than 63 bytes, PostgreSQL's limit");
+    }
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || !name.chars().all(legal) {
+        return Err("is no legal name: a letter or digit first, then letters, digits, _ . -");
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! Rule 1: host names.
+
+use super::Case;
+use crate::admission::violation::{Findings, quoted};
+
+/// At least one host; each a legal DNS name, there once, and no other instance's.
+pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
+    let Some((spec, _)) = case.instance() else { return };
+    let hosts = &spec.ingress.hosts;
+    if hosts.is_empty() {
+        findings.required("spec.ingress.hosts", "name at least one host, such as shop.example.com");
+    }
+    for (index, host) in hosts.iter().enumerate() {
+        let path = || format!("spec.ingress.hosts[{index}]");
+        if let Err(problem) = check(host) {
+            findings.invalid(path(), format!("{} {problem}", quoted(host)));
+        } else if index == 0 && host.starts_with('*') {
+            let problem = "is a wildcard, and the first host is the instance's URL; put a full name first";
+            findings.invalid(path(), format!("{} {problem}", quoted(host)));
+        } else if hosts[..index].contains(host) {
+            findings.duplicate(path(), format!("{} is there twice; remove one", quoted(host)));
+        } else if let Some(owner) = case.ctx.lookup.host_owner(host).filter(|owner| !case.is_self(owner)) {
+            let whose = case.called(&owner);
+            findings.duplicate(path(), format!("{} belongs to {whose}; choose another name", quoted(host)));
+        }
+    }
+}
+
+/// Whether a name can be a host of an Ingress: a lower-case DNS name, its first label possibly `*`.
+fn check(host: &str) -> Result<(), String> {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    if host.is_empty() {
+        return Err("is empty; write a DNS name such as shop.example.com".to_owned());
+    }
+    if host.contains("://") || host.contains('/') {
+        return Err("is a URL or has a path; write the host name alone".to_owned());
+    }
+    if host.parse::<std::net::IpAddr>().is_ok() {
+        return Err("is an address; write a DNS name".to_owned());
+    }
+    if let Some((name, port)) = host.rsplit_once(':')
+        && !name.is_empty()
+        && port.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Err("has a port; write the host name alone".to_owned());
+    }
+    if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(format!("has capitals; write {}", quoted(&host.to_ascii_lowercase())));
+    }
+    if host.len() > 253 {
+        return Err("has more than 253 characters".to_owned());
+    }
+    for label in name.split('.') {
+        let bytes = label.as_bytes();
+        let ends = [bytes.first(), bytes.last()];
+        if ends.into_iter().any(|byte| !byte.is_some_and(u8::is_ascii_alphanumeric)) {
+            return Err(format!("is no DNS name: label {} must begin and end with a letter or digit", quoted(label)));
+        }
+        if label.len() > 63 {
+            return Err("has a label of more than 63 characters".to_owned());
+        }
+        if let Some(bad) = label.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
+            let bad = quoted(&bad.to_string());
+            return Err(format!("is no DNS name: {bad} is not allowed, only a-z, 0-9, - and ."));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! Rules 10 and 11: how many web pods there are, and how they are replaced.
+
+use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
+
+use super::Case;
+use crate::admission::violation::{Findings, quoted};
+use crate::api::v1::StrategyType;
+
+const MANY: &str = "ReadWriteMany";
+
+/// Rule 10: two pods at once need a volume that two nodes can mount.
+pub(super) fn access_mode(case: &Case<'_>, findings: &mut Findings) {
+    let Some((spec, _)) = case.instance() else { return };
+    let Some(mode) = spec.filestore.as_ref().and_then(|filestore| filestore.access_mode.as_deref()) else { return };
+    if ![MANY, "ReadWriteOnce", "ReadWriteOncePod"].contains(&mode) {
+        let message = format!("{} is none of ReadWriteMany, ReadWriteOnce, ReadWriteOncePod", quoted(mode));
+        findings.not_supported("spec.filestore.accessMode", message);
+        return;
+    }
+    if mode == MANY {
+        return;
+    }
+    if spec.web_replicas() > 1 {
+        let message = format!(
+            "{} web pods need filestore.accessMode {MANY}, and it is {mode}; 1 is possible",
+            spec.web_replicas()
+        );
+        findings.invalid("spec.replicas", message);
+    }
+    if spec.strategy.as_ref().and_then(|strategy| strategy.type_) == Some(StrategyType::RollingUpdate) {
+        let message = format!("RollingUpdate needs filestore.accessMode {MANY}, and it is {mode}; use Recreate");
+        findings.invalid("spec.strategy.type", message);
+    }
+}
+
+/// Rule 11: bounds of a rolling update go with one, and leave it a way to go on.
+pub(super) fn rolling_update(case: &Case<'_>, findings: &mut Findings) {
+    const PATH: &str = "spec.strategy.rollingUpdate";
+    let Some((spec, _)) = case.instance() else { return };
+    let Some(strategy) = &spec.strategy else { return };
+    let Some(update) = &strategy.rolling_update else { return };
+    if strategy.type_ != Some(StrategyType::RollingUpdate) {
+        findings.forbidden(PATH, "goes with type RollingUpdate only; set the type or remove it");
+        return;
+    }
+    let mut zero = true;
+    for (name, value) in [("maxUnavailable", &update.max_unavailable), ("maxSurge", &update.max_surge)] {
+        let number = match value {
+            None => Some(25),
+            Some(IntOrString::Int(number)) => Some(*number).filter(|number| *number >= 0),
+            Some(IntOrString::String(text)) => text
+                .strip_suffix('%')
+                .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+                .and_then(|digits| digits.parse().ok()),
+        };
+        zero &= number == Some(0);
+        if number.is_none() {
+            findings.invalid(format!("{PATH}.{name}"), "must be a number from 0 or a percentage such as \"25%\"");
+        }
+    }
+    if zero {
+        findings.invalid(PATH, "maxUnavailable and maxSurge are both 0: no pod could ever be replaced; raise one");
+    }
+}
