@@ -41,6 +41,3 @@ fn put<T>(field: &mut Option<T>, value: impl FnOnce() -> T) -> bool {
     }
     absent
 }
-
-#[cfg(test)]
-mod tests;

@@ -169,6 +169,3 @@ pub fn apply(case: &Case<'_>) -> Findings {
     }
     findings
 }
-
-#[cfg(test)]
-mod tests;
