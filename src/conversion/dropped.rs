@@ -97,6 +97,8 @@ fn projection(object: &Value) -> Option<(bool, bool)> {
 mod tests {
     use serde_json::json;
 
+    use std::fmt::Write as _;
+
     use super::*;
 
     #[test]
@@ -104,7 +106,7 @@ mod tests {
         let mut listed = String::new();
         for kind in KINDS {
             for path in only_in_v1(kind) {
-                listed.push_str(&format!("{kind} {}\n", path.join(".")));
+                let _ = writeln!(listed, "{kind} {}", path.join("."));
             }
         }
         insta::assert_snapshot!(listed);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// An object that belongs to an instance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Child {
     /// Secret with the database role's password and the password hashes.
     Credentials,
@@ -83,8 +83,6 @@ pub enum Base {
 pub enum InitWork {
     /// No OdooInitJob of this instance is there.
     None,
-    /// All of them have ended, and none of them is the operation under way.
-    Ended,
     /// One is there that has not ended.
     Active {
         /// Its name.
@@ -92,9 +90,9 @@ pub enum InitWork {
         /// Its uid.
         uid: String,
     },
-    /// The one under way succeeded, and found this version of Odoo.
+    /// It succeeded, and found this version of Odoo. Without an operation under way: the newest one did.
     Succeeded(Option<String>),
-    /// The one under way failed, with this message.
+    /// It failed, with this message. Without an operation under way: the newest one did.
     Failed(String),
     /// The one under way is gone without an outcome.
     Vanished,

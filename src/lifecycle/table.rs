@@ -93,7 +93,7 @@ fn init_succeeded(facts: &Facts<'_>) -> bool {
 }
 
 fn init_failed(facts: &Facts<'_>) -> bool {
-    matches!(facts.observed.init, InitWork::Failed(_) | InitWork::Vanished | InitWork::None | InitWork::Ended)
+    matches!(facts.observed.init, InitWork::Failed(_) | InitWork::Vanished | InitWork::None)
 }
 
 fn init_gone(facts: &Facts<'_>) -> bool {

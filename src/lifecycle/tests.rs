@@ -22,7 +22,7 @@ fn settled() -> Observed {
         database: Database::Ready,
         base: Base::Unknown,
         children: children.into_iter().map(|child| (child, ChildState::Matches)).collect(),
-        init: InitWork::Ended,
+        init: InitWork::Succeeded(None),
         web: Workload { ready: 1, replicas: 1 },
         cron: Workload { ready: 1, replicas: 1 },
         pods: 2,

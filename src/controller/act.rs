@@ -1,0 +1,260 @@
+//! Effects to calls. Each may be done again.
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use kube::ResourceExt;
+use kube::api::{Api, Patch, PatchParams, PropagationPolicy};
+use serde_json::json;
+
+use super::apply::{self, Applied, ChildKind, Owner};
+use super::cache::{Cache, kind_of};
+use super::credentials::metadata_of;
+use super::databases::is_legacy;
+use super::instance::{Context, Pass, now};
+use super::observe::Seen;
+use super::{Error, Result, status};
+use crate::api::labels::{FIELD_MANAGER, INSTANCE_FINALIZER, INSTANCE_UID, RETAINED};
+use crate::api::v1::OdooInitJob;
+use crate::lifecycle::{Child, Effect};
+use crate::resources::{self, DatabaseAccess, Inputs, InstanceSecrets, names};
+
+/// How far an effect came.
+pub enum Progress {
+    /// It is done.
+    Done,
+    /// It goes on by itself; a watch says when it has ended.
+    Waits,
+    /// Somebody else's object is in the way.
+    Foreign(Child, String),
+}
+
+/// Does one thing.
+pub async fn act(context: &Context, pass: &Pass, world: &Seen, effect: Effect) -> Result<Progress> {
+    match effect {
+        Effect::EnsureCredentials => {
+            let ensured =
+                context.credentials.ensure(&context.client, &context.stores, &pass.instance, &pass.owner).await?;
+            Ok(ensured.map_or(Progress::Done, |what| Progress::Foreign(Child::Credentials, what)))
+        }
+        Effect::EnsureDatabase => {
+            if let (Ok(target), Some(secrets)) = (&world.target, &world.secrets) {
+                let legacy = is_legacy(&pass.status);
+                context.databases.ensure(&pass.owner, target, legacy, secrets).await?;
+            }
+            Ok(Progress::Done)
+        }
+        Effect::InspectDatabase => {
+            if let (Ok(target), Some(secrets)) = (&world.target, &world.secrets) {
+                context.databases.inspect(&pass.owner.uid, target, secrets).await?;
+            }
+            Ok(Progress::Done)
+        }
+        Effect::Ensure(child) => ensure(context, pass, world, child).await,
+        Effect::Remove(child) => remove(context, pass, child).await,
+        Effect::EnsureInitJob => ensure_init_job(context, pass).await,
+        Effect::StopPods => stop_pods(context, pass, world).await,
+        Effect::RetainData => retain(context, pass, world).await,
+        Effect::DropData => drop_data(context, pass, world).await,
+        Effect::ReleaseFinalizer => {
+            let cache = &context.stores.instances;
+            let stored = cache.get(&pass.owner.namespace, &pass.owner.name);
+            if let Some(stored) = stored.filter(|stored| stored.uid().as_deref() == Some(&pass.owner.uid)) {
+                status::set_finalizer(&context.client, cache, stored.as_ref(), INSTANCE_FINALIZER, false).await?;
+            }
+            Ok(Progress::Done)
+        }
+    }
+}
+
+async fn ensure(context: &Context, pass: &Pass, world: &Seen, child: Child) -> Result<Progress> {
+    let Some(desired) = &world.desired else { return Ok(Progress::Done) };
+    let (client, stores, owner) = (&context.client, &context.stores, &pass.owner);
+    let applied = match child {
+        Child::OdooConf => return ensure_conf(context, owner, &desired.conf).await,
+        Child::ServiceAccount => {
+            apply::ensure(client, &stores.service_accounts, &desired.service_account, owner).await?
+        }
+        Child::Filestore => apply::ensure(client, &stores.claims, &desired.claim, owner).await?,
+        Child::Service => apply::ensure(client, &stores.services, &desired.service, owner).await?,
+        Child::Ingress => optional(client, &stores.ingresses, desired.ingress.as_ref(), owner).await?,
+        Child::HttpRoute => optional(client, &stores.routes, desired.route.as_ref(), owner).await?,
+        Child::DisruptionBudget => optional(client, &stores.disruption_budgets, desired.budget.as_ref(), owner).await?,
+        Child::Web => apply::ensure(client, &stores.deployments, &desired.web, owner).await?,
+        Child::Cron => apply::ensure(client, &stores.deployments, &desired.cron, owner).await?,
+        Child::Credentials | Child::AdminSecret => Applied::Done,
+    };
+    Ok(progress(child, applied))
+}
+
+fn progress(child: Child, applied: Applied) -> Progress {
+    match applied {
+        Applied::Done => Progress::Done,
+        Applied::Foreign(what) => Progress::Foreign(child, what),
+    }
+}
+
+async fn optional<K: ChildKind>(
+    client: &kube::Client,
+    cache: &Cache<K>,
+    desired: Option<&K>,
+    owner: &Owner,
+) -> Result<Applied> {
+    match desired {
+        Some(desired) => apply::ensure(client, cache, desired, owner).await,
+        None => Ok(Applied::Done),
+    }
+}
+
+/// odoo.conf is in a Secret, whose contents are in no store: what is there is read before it is replaced.
+async fn ensure_conf(context: &Context, owner: &Owner, desired: &Secret) -> Result<Progress> {
+    let name = desired.name_any();
+    let api: Api<Secret> = Api::namespaced(context.client.clone(), &owner.namespace);
+    let written = if let Some(created) = match context.stores.secrets.get(&owner.namespace, &name) {
+        None => apply::create(&api, desired).await?,
+        Some(_) => None,
+    } {
+        created
+    } else {
+        let stored = api.get(&name).await.map_err(|source| Error::kube("read", desired, source))?;
+        if !apply::is_ours(&stored.metadata, owner) {
+            return Ok(Progress::Foreign(Child::OdooConf, apply::foreign(desired, &name, &stored.metadata)));
+        }
+        apply::upgrade_managed_fields(&api, &name, &stored).await?;
+        api.patch(&name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(desired))
+            .await
+            .map_err(|source| Error::kube("apply", desired, source))?
+    };
+    context.stores.secrets.wrote(metadata_of(&written));
+    Ok(Progress::Done)
+}
+
+async fn remove(context: &Context, pass: &Pass, child: Child) -> Result<Progress> {
+    let (client, stores, owner) = (&context.client, &context.stores, &pass.owner);
+    match child {
+        Child::Ingress => remove_named(client, &stores.ingresses, owner).await?,
+        Child::HttpRoute => remove_named(client, &stores.routes, owner).await?,
+        Child::DisruptionBudget => remove_named(client, &stores.disruption_budgets, owner).await?,
+        _ => {}
+    }
+    // The watch says when it is gone.
+    Ok(Progress::Waits)
+}
+
+async fn remove_named<K: ChildKind>(client: &kube::Client, cache: &Cache<K>, owner: &Owner) -> Result<()> {
+    match cache.get(&owner.namespace, &owner.name) {
+        Some(seen) => apply::remove(client, seen.as_ref(), PropagationPolicy::Background).await,
+        None => Ok(()),
+    }
+}
+
+async fn ensure_init_job(context: &Context, pass: &Pass) -> Result<Progress> {
+    let desired = {
+        let (database, secrets) = (DatabaseAccess::default(), InstanceSecrets::unknown());
+        let instance = &pass.instance;
+        let inputs = Inputs { instance, image: "", database: &database, secrets: &secrets, odoo_version: None };
+        resources::init_job_cr::auto_init(&inputs)
+    };
+    let api: Api<OdooInitJob> = Api::namespaced(context.client.clone(), &pass.owner.namespace);
+    if let Some(created) = apply::create(&api, &desired).await? {
+        context.stores.init_jobs.wrote(created);
+        return Ok(Progress::Done);
+    }
+    // Ours from before a crash, or one that is being deleted: the watch brings it, and what follows is decided then.
+    let name = desired.name_any();
+    let stored = api.get_opt(&name).await.map_err(|source| Error::kube("read", &desired, source))?;
+    if let Some(stored) = stored {
+        let refers = stored.spec.odoo_instance_ref.name == pass.owner.name;
+        context.stores.init_jobs.wrote(stored);
+        if refers {
+            return Ok(Progress::Done);
+        }
+    }
+    Ok(Progress::Waits)
+}
+
+/// Deployments and batch Jobs go; their pods end by themselves.
+async fn stop_pods(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress> {
+    let owner = &pass.owner;
+    let ours = |meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta| {
+        meta.namespace.as_deref() == Some(&owner.namespace)
+            && meta.labels.as_ref().and_then(|labels| labels.get(INSTANCE_UID)) == Some(&owner.uid)
+            && meta.deletion_timestamp.is_none()
+    };
+    for name in [names::web(&owner.name), names::cron(&owner.name)] {
+        let deployment = context.stores.deployments.get(&owner.namespace, &name);
+        if let Some(deployment) = deployment.filter(|it| it.metadata.deletion_timestamp.is_none())
+            && apply::is_ours(&deployment.metadata, owner)
+        {
+            apply::remove::<Deployment>(&context.client, &deployment, PropagationPolicy::Background).await?;
+        }
+    }
+    for job in context.stores.jobs.all().iter().filter(|job| ours(&job.metadata)) {
+        apply::remove::<Job>(&context.client, job, PropagationPolicy::Background).await?;
+    }
+    let observed = &world.observed;
+    let running = observed.pods > 0 || observed.web.replicas > 0 || observed.cron.replicas > 0;
+    Ok(if running { Progress::Waits } else { Progress::Done })
+}
+
+/// Whose the data was, as it stands on what outlives an instance.
+fn mark(owner: &Owner) -> String {
+    json!({"namespace": owner.namespace, "name": owner.name, "uid": owner.uid, "retainedAt": now()}).to_string()
+}
+
+async fn retain(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress> {
+    let owner = &pass.owner;
+    if pass.status.database_name.is_some() {
+        let target = world.target.as_ref().map_err(|why| Error::NotConfigured(why.clone()))?;
+        context.databases.retain(target, owner).await?;
+    }
+    let annotate = json!({"metadata": {"annotations": {RETAINED: mark(owner)}, "ownerReferences": null}});
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &owner.namespace);
+    keep(&claims, &names::filestore(&owner.name), owner, &annotate).await?;
+    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), &owner.namespace);
+    keep(&secrets, &names::admin_secret(&owner.name), owner, &annotate).await?;
+    Ok(Progress::Done)
+}
+
+/// Marks an object that outlives the instance, if it is there and ours.
+async fn keep<K: ChildKind>(api: &Api<K>, name: &str, owner: &Owner, patch: &serde_json::Value) -> Result<()> {
+    let Some(stored) = live(api, name).await? else { return Ok(()) };
+    if !apply::is_ours(stored.meta(), owner) {
+        return Ok(());
+    }
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    api.patch(name, &parameters, &Patch::Merge(patch)).await.map_err(|source| Error::kube("mark", &stored, source))?;
+    Ok(())
+}
+
+async fn drop_data(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress> {
+    let owner = &pass.owner;
+    if pass.status.database_name.is_some() {
+        let target = world.target.as_ref().map_err(|why| Error::NotConfigured(why.clone()))?;
+        context.databases.drop_all(target, owner).await?;
+    }
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &owner.namespace);
+    discard(context, &claims, &names::filestore(&owner.name), owner).await?;
+    let secrets: Api<Secret> = Api::namespaced(context.client.clone(), &owner.namespace);
+    discard(context, &secrets, &names::admin_secret(&owner.name), owner).await?;
+    Ok(Progress::Done)
+}
+
+/// Removes an object after one live look: by its uid, and only if it is this very instance's.
+async fn discard<K: ChildKind>(context: &Context, api: &Api<K>, name: &str, owner: &Owner) -> Result<()> {
+    match live(api, name).await? {
+        Some(stored) if apply::is_ours(stored.meta(), owner) => {
+            apply::remove(&context.client, &stored, PropagationPolicy::Background).await
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn live<K: ChildKind>(api: &Api<K>, name: &str) -> Result<Option<K>> {
+    api.get_opt(name).await.map_err(|source| Error::Kube {
+        action: "read",
+        kind: kind_of::<K>(),
+        name: name.to_owned(),
+        source,
+    })
+}

@@ -1,0 +1,179 @@
+//! A store fed by a watch, that also reads our own writes.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use kube::Resource;
+use kube::runtime::reflector::store::Writer;
+use kube::runtime::reflector::{Lookup, ObjectRef, Store};
+use kube::runtime::watcher::Event;
+
+/// A kind that a [`Cache`] can hold: its type is known when this is compiled.
+pub trait Kind: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + Clone + Debug + Send + Sync + 'static {}
+
+impl<K> Kind for K where K: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + Clone + Debug + Send + Sync + 'static
+{}
+
+/// The name of a kind, such as `Service`.
+pub fn kind_of<K: Kind>() -> String {
+    <K as Resource>::kind(&()).into_owned()
+}
+
+/// Objects of one kind as last seen, by the watch or in the reply to a write of ours.
+///
+/// The watch lags behind our writes; a reconcile that read it alone would act on a world that it has changed already.
+/// `resourceVersion`s of one kind are comparable numbers (guaranteed from Kubernetes 1.35 on, true before).
+pub struct Cache<K: Kind> {
+    store: Store<K>,
+    feed: Mutex<Feed<K>>,
+}
+
+struct Feed<K: Kind> {
+    writer: Writer<K>,
+    /// Replies to our writes that the watch has not confirmed yet.
+    written: HashMap<ObjectRef<K>, K>,
+    /// Versions of the list that is coming in.
+    listed: HashMap<ObjectRef<K>, u64>,
+}
+
+/// The `resourceVersion` of an object as a number.
+pub fn version<K: Resource>(object: &K) -> u64 {
+    object.meta().resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(0)
+}
+
+impl<K: Kind> Cache<K> {
+    /// An empty cache.
+    pub fn new() -> Arc<Self> {
+        let writer = Writer::new(());
+        let store = writer.as_reader();
+        let feed = Feed { writer, written: HashMap::new(), listed: HashMap::new() };
+        Arc::new(Self { store, feed: Mutex::new(feed) })
+    }
+
+    /// The store behind it, for kube's runtime.
+    pub fn store(&self) -> Store<K> {
+        self.store.clone()
+    }
+
+    /// The object of this namespace and name.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        self.store.get(&ObjectRef::new(name).within(namespace))
+    }
+
+    /// Every object.
+    pub fn all(&self) -> Vec<Arc<K>> {
+        self.store.state()
+    }
+
+    /// Takes the reply to a write of ours.
+    pub fn wrote(&self, object: K) {
+        let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.newest(&object) >= version(&object) {
+            return;
+        }
+        feed.writer.apply_watcher_event(&Event::Apply(object.clone()));
+        feed.written.insert(object.to_object_ref(()), object);
+    }
+
+    /// Takes an event of the watch.
+    pub fn event(&self, event: Event<K>) {
+        let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &event {
+            Event::Apply(object) | Event::Delete(object) => {
+                // An event from before our own last write.
+                if self.newest(object) > version(object) {
+                    return;
+                }
+                feed.written.remove(&object.to_object_ref(()));
+            }
+            Event::Init => feed.listed.clear(),
+            Event::InitApply(object) => {
+                let seen = version(object);
+                feed.listed.insert(object.to_object_ref(()), seen);
+            }
+            Event::InitDone => {}
+        }
+        let done = matches!(event, Event::InitDone);
+        feed.writer.apply_watcher_event(&event);
+        if done {
+            // What we wrote after the list was taken is newer than the list.
+            let listed = std::mem::take(&mut feed.listed);
+            let newest = listed.values().copied().max().unwrap_or(0);
+            for (key, object) in std::mem::take(&mut feed.written) {
+                if version(&object) > listed.get(&key).copied().unwrap_or(newest) {
+                    feed.writer.apply_watcher_event(&Event::Apply(object));
+                }
+            }
+        }
+    }
+
+    /// Waits until the first list is in.
+    pub async fn ready(&self) {
+        // The writer lives as long as the cache, so the only error, a dropped writer, cannot happen.
+        let _ = self.store.wait_until_ready().await;
+    }
+
+    fn newest(&self, object: &K) -> u64 {
+        self.store.get(&object.to_object_ref(())).map_or(0, |seen| version(seen.as_ref()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Service;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+    use super::*;
+
+    fn service(name: &str, version: u64) -> Service {
+        let metadata = ObjectMeta {
+            name: Some(name.into()),
+            namespace: Some("ns".into()),
+            resource_version: Some(version.to_string()),
+            ..ObjectMeta::default()
+        };
+        Service { metadata, ..Service::default() }
+    }
+
+    fn seen(cache: &Cache<Service>, name: &str) -> Option<u64> {
+        cache.get("ns", name).map(|service| version(service.as_ref()))
+    }
+
+    #[test]
+    fn our_own_write_is_read_before_the_watch_has_it() {
+        let cache = Cache::new();
+        cache.event(Event::Apply(service("a", 5)));
+        cache.wrote(service("a", 9));
+        cache.event(Event::Apply(service("a", 7)));
+        assert_eq!(seen(&cache, "a"), Some(9));
+        cache.event(Event::Apply(service("a", 11)));
+        assert_eq!(seen(&cache, "a"), Some(11));
+    }
+
+    #[test]
+    fn a_late_deletion_does_not_remove_what_was_made_again() {
+        let cache = Cache::new();
+        cache.event(Event::Apply(service("a", 5)));
+        cache.wrote(service("a", 9));
+        cache.event(Event::Delete(service("a", 6)));
+        assert_eq!(seen(&cache, "a"), Some(9));
+        cache.event(Event::Delete(service("a", 12)));
+        assert_eq!(seen(&cache, "a"), None);
+    }
+
+    #[test]
+    fn a_list_from_before_our_write_does_not_hide_it() {
+        let cache = Cache::new();
+        cache.event(Event::Init);
+        cache.event(Event::InitApply(service("a", 5)));
+        cache.wrote(service("a", 8));
+        cache.wrote(service("b", 9));
+        cache.event(Event::InitDone);
+        assert_eq!((seen(&cache, "a"), seen(&cache, "b")), (Some(8), Some(9)));
+        cache.event(Event::Init);
+        cache.event(Event::InitApply(service("a", 20)));
+        cache.event(Event::InitDone);
+        assert_eq!((seen(&cache, "a"), seen(&cache, "b")), (Some(20), None), "gone by the next list");
+    }
+}

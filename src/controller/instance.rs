@@ -1,0 +1,357 @@
+//! One pass over an instance: observe, decide, act, report.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::runtime::controller::Action;
+use kube::{Client, Resource, ResourceExt};
+use tracing::{info, warn};
+
+use super::act::{self, Progress};
+use super::apply::Owner;
+use super::credentials::Credentials;
+use super::databases::Databases;
+use super::memory::{Backoff, Foreign};
+use super::notifications::Notifications;
+use super::observe::{Seen, observe};
+use super::stores::Stores;
+use super::watches::Queues;
+use super::{Error, Result, status};
+use crate::admission;
+use crate::api::conditions::{self, DATABASE_READY, RECONCILING, Wanted};
+use crate::api::labels::{CONFIRM_DELETE, INSTANCE_FINALIZER};
+use crate::api::settings::Settings;
+use crate::api::v1::{
+    DeletionPolicy, Environment, OdooInstance, OdooInstanceStatus, OperationKind, OperationStatus, Phase,
+};
+use crate::lifecycle::{Base, Database, Effect, Facts, InitWork, Observed, decide, report};
+use crate::telemetry::{Events, Metrics, Outcome};
+
+/// A pass that takes more steps than this does not come to rest.
+const MAX_STEPS: usize = 24;
+
+/// What every reconcile works with.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// What the watches have seen.
+    pub stores: Arc<Stores>,
+    /// Who has to look again.
+    pub queues: Queues,
+    /// The operator's settings.
+    pub settings: Arc<Settings>,
+    /// PostgreSQL.
+    pub databases: Arc<Databases>,
+    /// Passwords.
+    pub credentials: Credentials,
+    /// Objects of others in our way.
+    pub foreign: Foreign,
+    /// Failures in a row of each object.
+    pub backoff: Backoff,
+    /// Deliveries to receivers.
+    pub notifications: Arc<Notifications>,
+    /// Kubernetes Events.
+    pub events: Events,
+    /// Metrics.
+    pub metrics: Arc<Metrics>,
+}
+
+/// An instance while a pass works on it.
+pub struct Pass {
+    /// Namespace, name and uid.
+    pub owner: Owner,
+    /// The instance, defaulted.
+    pub instance: OdooInstance,
+    /// Its status as it will be written.
+    pub status: OdooInstanceStatus,
+    /// Why it cannot be acted on, in words.
+    pub rejected: Option<String>,
+    /// Phases that were left and entered.
+    trail: Vec<(Phase, Phase)>,
+}
+
+impl Pass {
+    /// The current phase; none is Provisioning.
+    pub fn phase(&self) -> Phase {
+        self.status.phase.unwrap_or_default()
+    }
+
+    fn facts<'a>(&'a self, observed: &'a Observed) -> Facts<'a> {
+        Facts {
+            spec: &self.instance.spec,
+            db_initialized: self.status.db_initialized.unwrap_or(false),
+            operation: self.status.operation.as_ref().map(|operation| operation.kind),
+            phase: self.phase(),
+            observed,
+        }
+    }
+}
+
+/// Reconciles an instance and says when to look again without being asked.
+pub async fn reconcile(instance: Arc<OdooInstance>, context: Arc<Context>) -> Result<Action> {
+    let began = Instant::now();
+    let result = run(&instance, &context).await;
+    let outcome = match &result {
+        Ok(_) => Outcome::Done,
+        Err(error) if error.is_conflict() => Outcome::Conflict,
+        Err(_) => Outcome::Failed,
+    };
+    context.metrics.reconciled("instance", outcome, began.elapsed().as_secs_f64());
+    result
+}
+
+async fn run(instance: &OdooInstance, context: &Context) -> Result<Action> {
+    let owner = Owner {
+        namespace: instance.namespace().unwrap_or_default(),
+        name: instance.name_any(),
+        uid: instance.uid().unwrap_or_default(),
+    };
+    let deleting = instance.metadata.deletion_timestamp.is_some();
+    let held = instance.finalizers().iter().any(|finalizer| finalizer == INSTANCE_FINALIZER);
+    if deleting && !held {
+        context.forget(&owner.uid);
+        return Ok(Action::await_change());
+    }
+    if !held {
+        status::set_finalizer(&context.client, &context.stores.instances, instance, INSTANCE_FINALIZER, true).await?;
+        return Ok(Action::await_change());
+    }
+    let mut pass = guarded(instance, context, owner);
+    let (seen, failure) = walk(context, &mut pass).await?;
+    if seen.released {
+        context.forget(&pass.owner.uid);
+        return Ok(Action::await_change());
+    }
+    describe(context, &mut pass, &seen.world, failure.as_ref());
+    let wrote = save(context, instance, &mut pass).await?;
+    if wrote {
+        announce(context, instance, &pass).await;
+    }
+    context.notifications.update(context, &pass.instance, &pass.status).await;
+    if let Some(error) = failure {
+        if !error.is_conflict() {
+            warn!(namespace = pass.owner.namespace, name = pass.owner.name, %error, "step failed; it is tried again");
+        }
+        return Err(error);
+    }
+    context.backoff.reset(&pass.owner.uid);
+    let retry = seen.world.observed.name_taken().map(|_| Foreign::RETRY);
+    Ok(retry.map_or_else(Action::await_change, Action::requeue))
+}
+
+impl Context {
+    /// Counts the instances that are there when the controllers start.
+    pub fn count_phases(&self) {
+        for instance in self.stores.instances.all() {
+            if let Some(phase) = instance.status.as_ref().and_then(|status| status.phase) {
+                self.metrics.moved(None, Some(&format!("{phase:?}")));
+            }
+        }
+    }
+
+    fn forget(&self, uid: &str) {
+        self.credentials.forget(uid);
+        self.databases.forget(uid);
+        self.foreign.forget(uid);
+        self.backoff.reset(uid);
+        self.notifications.forget(uid);
+    }
+}
+
+/// The same defaulting and rules as in admission: an object that slipped past them is reported, not executed.
+fn guarded(instance: &OdooInstance, context: &Context, owner: Owner) -> Pass {
+    let status = instance.status.clone().unwrap_or_default();
+    let admission = admission::Context { settings: &context.settings, lookup: context.stores.as_ref() };
+    let (instance, rejected) = match admission::guard(instance, &admission) {
+        Ok(defaulted) => (defaulted, None),
+        Err(violations) => {
+            let words: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            (instance.clone(), Some(words.join("; ")))
+        }
+    };
+    Pass { owner, instance, status, rejected, trail: Vec::new() }
+}
+
+struct Walked {
+    world: Seen,
+    /// The object is gone.
+    released: bool,
+}
+
+/// Decides and acts until nothing is left to do, or only waiting.
+async fn walk(context: &Context, pass: &mut Pass) -> Result<(Walked, Option<Error>)> {
+    for _ in 0..MAX_STEPS {
+        let world = observe(context, pass).await?;
+        let plan = decide(&pass.facts(&world.observed));
+        if plan.phase != pass.phase() {
+            enter(pass, plan.phase, &world.observed);
+            // An operation begins with its status patch, and only then is anything done about it.
+            if pass.status.operation.is_some() && matches!(plan.phase, Phase::Initializing | Phase::Deleting) {
+                let world = observe(context, pass).await?;
+                return Ok((Walked { world, released: false }, None));
+            }
+            continue;
+        }
+        if plan.effects.is_empty() {
+            return Ok((Walked { world, released: false }, None));
+        }
+        let mut waits = false;
+        for effect in plan.effects {
+            match act::act(context, pass, &world, effect).await {
+                Ok(Progress::Done) => {}
+                Ok(Progress::Waits) => waits = true,
+                Ok(Progress::Foreign(child, what)) => context.foreign.remember(&pass.owner.uid, child, what),
+                Err(error) => return Ok((Walked { world, released: false }, Some(error))),
+            }
+            if effect == Effect::ReleaseFinalizer && !waits {
+                return Ok((Walked { world, released: true }, None));
+            }
+            if waits {
+                break;
+            }
+        }
+        if waits {
+            let world = observe(context, pass).await?;
+            return Ok((Walked { world, released: false }, None));
+        }
+    }
+    Err(Error::Restless(MAX_STEPS))
+}
+
+/// Takes a phase, with what it says in status.
+fn enter(pass: &mut Pass, phase: Phase, observed: &Observed) {
+    let from = pass.phase();
+    pass.trail.push((from, phase));
+    pass.status.phase = Some(phase);
+    pass.status.operation = None;
+    match (phase, &observed.init) {
+        (Phase::Initializing, InitWork::Active { name, uid }) => {
+            pass.status.operation = Some(OperationStatus {
+                kind: OperationKind::Init,
+                name: Some(name.clone()),
+                uid: Some(uid.clone()),
+                started_at: Some(now()),
+                ..OperationStatus::default()
+            });
+        }
+        (Phase::Starting, init) => {
+            if let InitWork::Succeeded(Some(version)) = init {
+                pass.status.odoo_version = Some(version.clone());
+            }
+            if let Base::Installed(Some(version)) = &observed.base {
+                pass.status.odoo_version.get_or_insert_with(|| version.clone());
+            }
+            pass.status.db_initialized = Some(true);
+        }
+        // Only a lost database leads here from an initialised instance, and only because the user asked for it.
+        (Phase::Uninitialized, _) => pass.status.db_initialized = Some(false),
+        (Phase::Deleting, _) => {
+            pass.status.operation = Some(OperationStatus {
+                kind: deletion(&pass.instance),
+                started_at: Some(now()),
+                ..OperationStatus::default()
+            });
+        }
+        _ => {}
+    }
+}
+
+/// What deleting this instance does to its data. A Production instance keeps it unless its name is confirmed.
+fn deletion(instance: &OdooInstance) -> OperationKind {
+    let confirmed = instance.annotations().get(CONFIRM_DELETE).is_some_and(|name| *name == instance.name_any());
+    match (instance.spec.deletion_policy(), instance.spec.environment()) {
+        (DeletionPolicy::Retain, _) => OperationKind::Retain,
+        (DeletionPolicy::Delete, Environment::Production) if !confirmed => OperationKind::Retain,
+        (DeletionPolicy::Delete, _) => OperationKind::Delete,
+    }
+}
+
+/// Writes into status what the phase and the world say.
+fn describe(context: &Context, pass: &mut Pass, world: &Seen, failure: Option<&Error>) {
+    let mut report = report(&pass.facts(&world.observed));
+    if let Some(error) = failure.filter(|error| !error.is_conflict()) {
+        let (type_, reason) = match error {
+            Error::Postgres(_) => (DATABASE_READY, "Failed"),
+            _ => (RECONCILING, "StepFailed"),
+        };
+        report.conditions.retain(|condition| condition.type_ != type_);
+        report.conditions.push(Wanted::new(type_, type_ == RECONCILING, reason, error.to_string()));
+        report.message = Some(error.to_string());
+    }
+    let instance = &pass.instance;
+    let host = instance.spec.ingress.hosts.first();
+    let status = &mut pass.status;
+    // Before it is there the name may still change: with the spec, or with what an instance of this name left behind.
+    if let Ok(target) = &world.target
+        && world.observed.database == Database::Ready
+    {
+        status.database_name = Some(target.database.clone());
+        status.active_cluster = Some(target.cluster_name.clone());
+    }
+    status.phase = Some(status.phase.unwrap_or_default());
+    status.ready = Some(report.ready);
+    status.message = report.message;
+    status.url = host.map(|host| format!("https://{host}"));
+    status.observed_generation = instance.metadata.generation;
+    status.ready_replicas = Some(world.observed.web.ready);
+    status.target_replicas = Some(instance.spec.web_replicas());
+    status.selector = Some(format!("app={}", pass.owner.name));
+    status.db_initialized = Some(status.db_initialized.unwrap_or(false));
+    status.active_image.clone_from(&instance.spec.image);
+    let mut wanted = report.conditions;
+    wanted.extend(context.notifications.condition(&pass.owner.uid));
+    let old = status.conditions.take().unwrap_or_default();
+    status.conditions = Some(conditions::merge(&old, &wanted, instance.metadata.generation, Timestamp::now()));
+}
+
+/// The one status patch of the pass: phase, conditions, operation and notifications together.
+async fn save(context: &Context, stored: &OdooInstance, pass: &mut Pass) -> Result<bool> {
+    let webhook = pass.instance.spec.webhook.as_ref();
+    context.notifications.settle(&pass.owner.uid, webhook, &mut pass.status.notifications);
+    for (from, to) in &pass.trail {
+        context.notifications.phase_changed(&pass.instance, &mut pass.status, *from, *to);
+    }
+    status::write(&context.client, &context.stores.instances, stored, stored.status.as_ref(), &pass.status).await
+}
+
+async fn announce(context: &Context, instance: &OdooInstance, pass: &Pass) {
+    let before = instance.status.as_ref().and_then(|status| status.phase);
+    for (at, (from, to)) in pass.trail.iter().enumerate() {
+        info!(namespace = pass.owner.namespace, name = pass.owner.name, ?from, ?to, "phase");
+        let left = if at == 0 { before.map(|_| format!("{from:?}")) } else { Some(format!("{from:?}")) };
+        context.metrics.moved(left.as_deref(), Some(&format!("{to:?}")));
+        let note = pass.status.message.as_deref().filter(|_| *to == pass.phase());
+        let note = note.map_or_else(|| format!("{from:?} → {to:?}"), |note| format!("{from:?} → {to:?}: {note}"));
+        // The action keeps Events of different phases apart: of the same one the API only counts repetitions.
+        if matches!(to, Phase::Error | Phase::InitFailed | Phase::Degraded) {
+            context.events.warning(instance, "PhaseChanged", &format!("{to:?}"), note).await;
+        } else {
+            context.events.normal(instance, "PhaseChanged", &format!("{to:?}"), note).await;
+        }
+        if *to == Phase::Deleting
+            && instance.spec.deletion_policy() == DeletionPolicy::Delete
+            && deletion(instance) == OperationKind::Retain
+        {
+            let note = format!(
+                "Production data is kept: annotation {CONFIRM_DELETE} is not {:?}; database, role and volume stay",
+                pass.owner.name
+            );
+            context.events.warning(instance, "DeletionRetained", "Delete", note).await;
+        }
+    }
+}
+
+/// How long to wait after a failure.
+pub fn error_policy(instance: Arc<OdooInstance>, error: &Error, context: Arc<Context>) -> Action {
+    if error.is_conflict() {
+        // The store gets the newer object within milliseconds, and looks again by itself; this is only the net below.
+        return Action::requeue(Duration::from_secs(1));
+    }
+    Action::requeue(context.backoff.next(instance.meta().uid.as_deref().unwrap_or_default()))
+}
+
+/// The present, as status writes it.
+pub fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}

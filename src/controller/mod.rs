@@ -1,0 +1,27 @@
+//! The shell around the lifecycle: observe, decide, act, report.
+//!
+//! Owns: watches and their stores, the reconcile queues, every write to Kubernetes. Must not: hold rules; what is to be
+//! done is decided in `lifecycle`, what is allowed in `admission`, what objects look like in `resources`.
+
+mod act;
+pub mod apply;
+pub mod cache;
+pub mod crds;
+pub mod credentials;
+pub mod databases;
+mod desired;
+mod error;
+pub mod init_job;
+pub mod instance;
+mod lookup;
+mod memory;
+pub mod notifications;
+mod observe;
+pub mod run;
+mod status;
+pub mod stores;
+mod unsupported;
+pub mod watches;
+
+pub use error::{Error, Result};
+pub use memory::{Backoff, Foreign};
