@@ -4,7 +4,10 @@
 
 pub mod admission;
 pub mod api;
+pub mod app;
+pub mod controller;
 pub mod conversion;
+pub mod docs;
 pub mod lifecycle;
 pub mod notify;
 pub mod postgres;
