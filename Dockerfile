@@ -1,0 +1,21 @@
+# The operator's image. By default the binary is compiled here; a script that has compiled it already passes
+# BINARY=prebuilt and a context that holds only this file and the binary.
+ARG BINARY=compiled
+
+FROM docker.io/library/rust:1.95-trixie AS compiled
+WORKDIR /src
+RUN apt-get update && apt-get install -y --no-install-recommends cmake && rm -rf /var/lib/apt/lists/*
+COPY . .
+RUN cargo build --release --locked && cp target/release/odoo-operator /odoo-operator
+
+FROM scratch AS prebuilt
+COPY odoo-operator /odoo-operator
+
+FROM ${BINARY} AS binary
+
+FROM docker.io/library/debian:trixie-slim
+LABEL org.opencontainers.image.title="odoo-operator" org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=binary --chmod=0755 /odoo-operator /usr/local/bin/odoo-operator
+USER 65532:65532
+EXPOSE 9443 8081
+ENTRYPOINT ["/usr/local/bin/odoo-operator"]
