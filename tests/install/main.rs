@@ -7,4 +7,5 @@
 
 mod ca_bundle;
 mod ca_secret;
+mod crds;
 mod plane;

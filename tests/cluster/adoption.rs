@@ -1,0 +1,92 @@
+//! Names that are taken, and both versions of the API.
+
+use super::world::{Namespace, eventually, shared};
+
+#[test]
+fn a_foreign_object_with_the_name_of_a_child_is_not_touched() {
+    for (kind, manifest) in [
+        (
+            "service",
+            "apiVersion: v1\nkind: Service\nmetadata: {name: my-odoo, labels: {of: theirs}}\nspec: {ports: [{port: 80}]}",
+        ),
+        ("secret", "apiVersion: v1\nkind: Secret\nmetadata: {name: my-odoo-odoo-user}\nstringData: {password: theirs}"),
+    ] {
+        let space = shared().namespace("taken");
+        space.apply(manifest);
+        let name = if kind == "service" { "my-odoo" } else { "my-odoo-odoo-user" };
+        let before = space.json(kind, name).unwrap();
+        space.apply(&space.quick_start("my-odoo"));
+        let object = eventually("the condition says which", || {
+            let object = space.instance("my-odoo");
+            (Namespace::condition(&object, "Ready")["reason"] == "NameTaken").then_some(object)
+        });
+        let message = object["status"]["message"].as_str().unwrap_or_default();
+        assert!(message.contains(name), "{message}");
+        assert_eq!(Namespace::condition(&object, "Stalled")["status"], "True");
+        assert_eq!(space.json(kind, name).unwrap(), before);
+        // Once it is out of the way, the instance goes on by itself.
+        space.ok(&["delete", kind, name]);
+        space.phase("my-odoo", "Running");
+    }
+}
+
+#[test]
+fn both_versions_show_the_same_object_and_lose_nothing() {
+    let space = shared().namespace("versions");
+    space.apply(&format!(
+        r"apiVersion: bemade.org/v1alpha1
+kind: OdooInstance
+metadata: {{name: old}}
+spec:
+  adminPassword: secret
+  image: odoo:19.0
+  ingress: {{hosts: [old.{}.example.com]}}
+  init: {{enabled: true, modules: [base, web], demo: false}}
+",
+        space.name
+    ));
+    let v1 = space.phase("old", "Running");
+    assert_eq!(v1["spec"]["initialization"]["modules"], serde_json::json!(["base", "web"]));
+    // That API's meaning of a deletion.
+    assert_eq!(v1["spec"]["deletionPolicy"], "Delete");
+    let v1alpha1 = space.json("odooinstances.v1alpha1.bemade.org", "old").unwrap();
+    assert_eq!(v1alpha1["spec"]["init"]["modules"], serde_json::json!(["base", "web"]));
+    assert_eq!(v1alpha1["status"]["phase"], "Running");
+
+    // A v1-only field survives a replacement through v1alpha1 by a client that has never heard of it.
+    space.ok(&[
+        "patch",
+        "odooinstances.v1.bemade.org",
+        "old",
+        "--type=merge",
+        "--patch",
+        r#"{"spec": {"suspend": false, "deletionPolicy": "Retain"}}"#,
+    ]);
+    let mut known = space.json("odooinstances.v1alpha1.bemade.org", "old").unwrap();
+    let spec = known["spec"].as_object_mut().unwrap();
+    spec.remove("deletionPolicy");
+    spec.remove("suspend");
+    spec.insert("replicas".into(), 2.into());
+    known.as_object_mut().unwrap().remove("status");
+    let replaced = space.kubectl(&["replace", "--filename=-"], &known.to_string());
+    assert!(replaced.status.success(), "{}", String::from_utf8_lossy(&replaced.stderr));
+    let v1 = space.instance("old");
+    assert_eq!((&v1["spec"]["replicas"], &v1["spec"]["deletionPolicy"]), (&2.into(), &"Retain".into()), "{v1:#}");
+}
+
+#[test]
+fn kinds_without_an_operation_yet_are_told_so() {
+    let space = shared().namespace("unsupported");
+    space.apply(
+        r"apiVersion: bemade.org/v1
+kind: OdooUpgradeJob
+metadata: {name: later}
+spec: {odooInstanceRef: {name: my-odoo}}
+",
+    );
+    eventually("the condition says so", || {
+        let job = space.json("odooupgradejob", "later")?;
+        let accepted = Namespace::condition(&job, "Accepted");
+        (accepted["status"] == "False" && accepted["reason"] == "NotSupported").then_some(())
+    });
+}

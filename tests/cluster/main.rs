@@ -1,0 +1,14 @@
+//! The operator's binary against a real API server, with the chart's own rights, and a real PostgreSQL. Nodes are
+//! simulated: pods are ready at once, and what Odoo would write into a new database is written by the tests
+//! ([`odoo`]). Every test has a namespace of its own; they share one control plane and one operator.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod adoption;
+mod deletion;
+mod life;
+mod notifications;
+mod odoo;
+mod outage;
+mod refusals;
+mod world;

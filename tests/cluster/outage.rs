@@ -1,0 +1,143 @@
+//! The operator is killed, PostgreSQL goes away, and nothing is lost or done twice.
+
+use std::time::{Duration, Instant};
+
+use super::odoo;
+use super::world::{Namespace, World, eventually};
+
+#[test]
+fn a_kill_at_any_moment_leads_to_the_same_end() {
+    let world = World::start("kills");
+    // Killed after ever longer, from before the first write to after the last one.
+    for (round, wait) in (0..12).map(|round| (round, Duration::from_millis(150 * round))) {
+        let space = world.namespace(&format!("kill{round}"));
+        space.apply(&space.quick_start("my-odoo"));
+        let until = Instant::now() + wait;
+        while Instant::now() < until {
+            std::thread::yield_now();
+        }
+        world.kill_operator();
+        world.start_operator();
+        let object = space.phase("my-odoo", "Running");
+        let uid = object["metadata"]["uid"].as_str().unwrap();
+        let databases = odoo::client("postgres").rows(&format!(
+            "SELECT datname FROM pg_database WHERE shobj_description(oid, 'pg_database') LIKE '%{uid}%'"
+        ));
+        assert_eq!(databases, [object["status"]["databaseName"].as_str().unwrap()], "round {round}");
+        let jobs = std::fs::read_to_string(&world.audit_log).unwrap();
+        let created = jobs
+            .lines()
+            .filter(|line| line.contains(&space.name) && line.contains("\"verb\":\"create\""))
+            .filter(|line| line.contains("\"resource\":\"jobs\"") && line.contains("\"code\":201"))
+            .count();
+        assert_eq!(created, 1, "round {round}: one init Job");
+        eventually("the init job is let go", || {
+            let job = space.json("odooinitjob", "my-odoo-auto-init")?;
+            (job["status"]["phase"] == "Completed" && job["metadata"]["finalizers"].is_null()).then_some(())
+        });
+    }
+}
+
+#[test]
+fn at_rest_an_instance_costs_no_request() {
+    let world = World::start("rest");
+    let space = world.namespace("rest");
+    space.apply(&space.quick_start("my-odoo"));
+    space.phase("my-odoo", "Running");
+    eventually("the init job is let go", || {
+        let job = space.json("odooinitjob", "my-odoo-auto-init")?;
+        job["metadata"]["finalizers"].is_null().then_some(())
+    });
+    // Something else happens in the cluster meanwhile: the end of the wait is an event, not a guess about time.
+    let before = super::life::requests(&world, &space.name).len();
+    for round in 0..20 {
+        space.ok(&["create", "configmap", &format!("noise-{round}")]);
+    }
+    assert_eq!(super::life::requests(&world, &space.name).len(), before);
+}
+
+#[test]
+fn an_unreachable_postgresql_is_reported_and_nothing_is_destroyed() {
+    let world = World::start("outage");
+    let space = world.namespace("outage");
+    let relay = relay::Relay::start(&world);
+    world.kill_operator();
+    world.start_operator();
+    space.apply(&space.quick_start("my-odoo"));
+    let running = space.phase("my-odoo", "Running");
+    relay.cut();
+    let object = eventually("the condition says so", || {
+        let object = space.instance("my-odoo");
+        (Namespace::condition(&object, "DatabaseReady")["status"] == "Unknown").then_some(object)
+    });
+    let message = Namespace::condition(&object, "DatabaseReady")["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("cannot be reached"), "{message}");
+    for (kind, name) in [("deployment", "my-odoo"), ("pvc", "my-odoo-filestore-pvc"), ("secret", "my-odoo-odoo-user")] {
+        assert!(space.json(kind, name).is_some(), "{kind} {name}");
+    }
+    assert_eq!(object["status"]["databaseName"], running["status"]["databaseName"]);
+    relay.mend();
+    eventually("the condition is True again", || {
+        let object = space.instance("my-odoo");
+        (Namespace::condition(&object, "DatabaseReady")["status"] == "True").then_some(())
+    });
+}
+
+/// A relay in front of PostgreSQL that can be cut.
+mod relay {
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, TcpListener, TcpStream};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex};
+
+    use super::super::world::{World, env};
+
+    pub struct Relay {
+        open: Arc<AtomicBool>,
+        streams: Arc<Mutex<Vec<TcpStream>>>,
+    }
+
+    impl Relay {
+        /// The operators of `world` that are started from now on reach PostgreSQL through it.
+        pub fn start(world: &World) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            std::fs::write(world.folder.join("postgres-port"), port.to_string()).unwrap();
+            let relay = Self { open: Arc::new(AtomicBool::new(true)), streams: Arc::default() };
+            let (open, streams) = (relay.open.clone(), relay.streams.clone());
+            std::thread::spawn(move || {
+                for client in listener.incoming().map_while(Result::ok) {
+                    if !open.load(Ordering::SeqCst) {
+                        continue;
+                    }
+                    let server = TcpStream::connect((env("PGHOST"), env("PGPORT").parse().unwrap())).unwrap();
+                    let copy = |from: &TcpStream, to: &TcpStream| (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    streams.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
+                    for (mut from, mut to) in [copy(&client, &server), copy(&server, &client)] {
+                        std::thread::spawn(move || {
+                            let mut buffer = [0; 16384];
+                            while let Ok(count @ 1..) = from.read(&mut buffer) {
+                                if to.write_all(&buffer[..count]).is_err() {
+                                    break;
+                                }
+                            }
+                            let _ = to.shutdown(Shutdown::Both);
+                        });
+                    }
+                }
+            });
+            relay
+        }
+
+        pub fn cut(&self) {
+            self.open.store(false, Ordering::SeqCst);
+            for stream in self.streams.lock().unwrap().drain(..) {
+                let _ = stream.shutdown(Shutdown::Both);
+            }
+        }
+
+        pub fn mend(&self) {
+            self.open.store(true, Ordering::SeqCst);
+        }
+    }
+}

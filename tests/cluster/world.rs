@@ -1,0 +1,339 @@
+//! The control plane, the operator and a namespace for each test.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::odoo;
+
+/// Longer than anything here takes when it works.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A control plane with the chart installed, and the operator as a process beside it.
+pub struct World {
+    pub folder: PathBuf,
+    kubeconfig: String,
+    pub audit_log: PathBuf,
+    operator: Mutex<Option<Child>>,
+    ports: (u16, u16),
+    /// Ends with its standard input, and that with this process.
+    _plane: Child,
+    _output: Lines<BufReader<ChildStdout>>,
+}
+
+/// The world that tests share which neither kill nor starve the operator.
+pub fn shared() -> &'static World {
+    static WORLD: OnceLock<World> = OnceLock::new();
+    WORLD.get_or_init(|| World::start("cluster"))
+}
+
+pub fn env(name: &str) -> String {
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set: these tests need a real PostgreSQL. Run them with `scripts/test cluster`")
+    })
+}
+
+fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Looks again and again until there is something.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < until, "not in time: {what}");
+        std::thread::sleep(Duration::from_millis(30));
+    }
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+impl World {
+    /// A world of the test's own: for tests that kill the operator.
+    pub fn start(name: &str) -> Self {
+        // Under target/: the next run takes its place.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/dev/control-plane");
+        let mut plane = Command::new(script)
+            .arg(folder.join("plane"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("scripts/dev/control-plane cannot be run");
+        let mut lines = BufReader::new(plane.stdout.take().unwrap()).lines();
+        let mut value = |key: &str| {
+            lines
+                .by_ref()
+                .map_while(Result::ok)
+                .find_map(|line| line.strip_prefix(key).map(str::to_owned))
+                .expect("the control plane did not start; its last lines are above")
+        };
+        let (kubeconfig, audit_log) = (value("KUBECONFIG="), value("AUDIT_LOG=").into());
+        let world = Self {
+            folder,
+            kubeconfig,
+            audit_log,
+            operator: Mutex::new(None),
+            ports: (free_port(), free_port()),
+            _plane: plane,
+            _output: lines,
+        };
+        world.install();
+        world.start_operator();
+        world
+    }
+
+    fn install(&self) {
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/odoo-operator");
+        let url = format!("webhook.url=https://127.0.0.1:{}", self.ports.0);
+        let helm = Command::new("helm")
+            .args(["install", "odoo-operator", chart, "--namespace", "odoo-operator", "--create-namespace"])
+            .args(["--set", &url, "--kubeconfig", &self.kubeconfig])
+            .env("HOME", &self.folder)
+            .output()
+            .expect("helm cannot be run; use `scripts/test cluster`");
+        assert!(helm.status.success(), "{}", text(&helm));
+        let token = self.ok(&["create", "token", "odoo-operator", "--namespace=odoo-operator", "--duration=24h"]);
+        let mut config: serde_json::Value =
+            serde_json::from_str(&self.ok(&["config", "view", "--raw", "--output=json"])).unwrap();
+        config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
+        std::fs::write(self.folder.join("operator.kubeconfig"), config.to_string()).unwrap();
+        std::fs::write(self.folder.join("password"), env("PG_ADMIN_PASSWORD")).unwrap();
+    }
+
+    /// Starts the operator with the chart's rights and waits until both versions are served.
+    pub fn start_operator(&self) {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.join("operator.log")).unwrap();
+        let (https, probes) = self.ports;
+        let file = |name: &str| self.folder.join(name).display().to_string();
+        let operator = Command::new(env!("CARGO_BIN_EXE_odoo-operator"))
+            .args(["run", "--operator-namespace=odoo-operator"])
+            .arg("--operator-user=system:serviceaccount:odoo-operator:odoo-operator")
+            .arg(format!("--webhook-url=https://127.0.0.1:{https}"))
+            .args([format!("--webhook-port={https}"), format!("--health-probe-bind-address=127.0.0.1:{probes}")])
+            .args(["--webhook-allow-cidr=127.0.0.0/8", "--default-odoo-image=odoo:19.0"])
+            .args([format!("--postgres-host={}", env("PGHOST")), format!("--postgres-port={}", self.postgres_port())])
+            .args([
+                format!("--postgres-admin-user={}", env("PG_ADMIN_USER")),
+                format!("--postgres-admin-database={}", env("PG_ADMIN_DATABASE")),
+                format!("--postgres-admin-password-file={}", file("password")),
+            ])
+            .env("KUBECONFIG", self.folder.join("operator.kubeconfig"))
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        *self.operator.lock().unwrap() = Some(operator);
+        let address = format!("127.0.0.1:{probes}");
+        eventually("the operator is ready", || {
+            self.assert_alive();
+            http_get(&address, "/readyz").filter(|answer| answer.starts_with("HTTP/1.1 200")).map(drop)
+        });
+        let wait = Command::new(env!("CARGO_BIN_EXE_odoo-operator"))
+            .args(["wait", "--timeout=60"])
+            .env("KUBECONFIG", &self.kubeconfig)
+            .output()
+            .unwrap();
+        assert!(wait.status.success(), "{}\n{}", text(&wait), self.operator_log());
+    }
+
+    /// A relay in front of PostgreSQL takes the server's place once it is there.
+    fn postgres_port(&self) -> String {
+        std::fs::read_to_string(self.folder.join("postgres-port")).unwrap_or_else(|_| env("PGPORT"))
+    }
+
+    fn assert_alive(&self) {
+        let mut operator = self.operator.lock().unwrap();
+        if let Some(status) = operator.as_mut().and_then(|child| child.try_wait().unwrap()) {
+            panic!("the operator ended with {status}:\n{}", self.operator_log());
+        }
+    }
+
+    /// kill -9.
+    pub fn kill_operator(&self) {
+        if let Some(mut operator) = self.operator.lock().unwrap().take() {
+            operator.kill().unwrap();
+            operator.wait().unwrap();
+        }
+    }
+
+    pub fn operator_log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("operator.log")).unwrap_or_default()
+    }
+
+    pub fn metrics(&self) -> String {
+        http_get(&format!("127.0.0.1:{}", self.ports.1), "/metrics").unwrap_or_default()
+    }
+
+    /// kubectl as the cluster's administrator.
+    pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
+        use std::io::Write as _;
+        let mut child = Command::new("kubectl")
+            .args(arguments)
+            .env("KUBECONFIG", &self.kubeconfig)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("kubectl cannot be run; use `scripts/test cluster`");
+        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        child.wait_with_output().unwrap()
+    }
+
+    /// What kubectl prints, when it succeeds.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.kubectl(arguments, "");
+        assert!(output.status.success(), "kubectl {arguments:?}: {}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// A namespace of the test's own.
+    pub fn namespace(&self, test: &str) -> Namespace<'_> {
+        let unique =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_nanos() % 1_000_000_000;
+        let name = format!("cl-{test}-{unique}");
+        self.ok(&["create", "namespace", &name]);
+        // Every pod of every test meets the strictest of the published standards.
+        self.ok(&["label", "namespace", &name, "pod-security.kubernetes.io/enforce=restricted"]);
+        if !test.starts_with("empty") {
+            odoo::pretend(&self.kubeconfig, &name);
+        }
+        Namespace { world: self, name }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.kill_operator();
+    }
+}
+
+fn http_get(address: &str, path: &str) -> Option<String> {
+    use std::io::{Read as _, Write as _};
+    let mut stream = std::net::TcpStream::connect(address).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
+}
+
+/// A namespace, and what a user does there.
+pub struct Namespace<'a> {
+    pub world: &'a World,
+    pub name: String,
+}
+
+impl Namespace<'_> {
+    pub fn kubectl(&self, arguments: &[&str], input: &str) -> Output {
+        let mut all = vec!["--namespace", &self.name];
+        all.extend(arguments);
+        self.world.kubectl(&all, input)
+    }
+
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let mut all = vec!["--namespace", &self.name];
+        all.extend(arguments);
+        self.world.ok(&all)
+    }
+
+    /// Applies a manifest that must be accepted; what kubectl says.
+    pub fn apply(&self, manifest: &str) -> String {
+        let output = self.kubectl(&["apply", "--filename=-"], manifest);
+        assert!(output.status.success(), "{}\n{manifest}", text(&output));
+        text(&output)
+    }
+
+    /// Applies a manifest that must be refused; what kubectl says.
+    pub fn refused(&self, manifest: &str) -> String {
+        let output = self.kubectl(&["apply", "--filename=-"], manifest);
+        assert!(!output.status.success(), "accepted:\n{manifest}");
+        text(&output)
+    }
+
+    pub fn json(&self, kind: &str, name: &str) -> Option<serde_json::Value> {
+        let output = self.kubectl(&["get", kind, name, "--output=json"], "");
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
+    }
+
+    pub fn instance(&self, name: &str) -> serde_json::Value {
+        self.json("odooinstances.v1.bemade.org", name).unwrap_or_default()
+    }
+
+    /// Waits until an instance is in a phase; its object then.
+    pub fn phase(&self, name: &str, phase: &str) -> serde_json::Value {
+        let mut last = serde_json::Value::Null;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let object = self.instance(name);
+            if object["status"]["phase"] == phase {
+                return object;
+            }
+            if object["status"] != last && !object.is_null() {
+                last = object["status"].clone();
+            }
+            assert!(
+                Instant::now() < until,
+                "{name} is not {phase} in time; status: {last:#}\noperator:\n{}",
+                self.world.operator_log().lines().rev().take(30).collect::<Vec<_>>().join("\n")
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The condition of that type.
+    pub fn condition(object: &serde_json::Value, type_: &str) -> serde_json::Value {
+        let all = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        all.into_iter().find(|condition| condition["type"] == type_).unwrap_or_default()
+    }
+
+    /// The published v1 quick start, with a host of this namespace.
+    pub fn quick_start(&self, name: &str) -> String {
+        format!(
+            r#"apiVersion: bemade.org/v1
+kind: OdooInstance
+metadata:
+  name: {name}
+spec:
+  image: odoo:19.0
+  replicas: 1
+  adminPassword: "my-admin-password"
+  ingress:
+    hosts:
+      - {name}.{}.example.com
+    issuer: letsencrypt-prod
+  resources:
+    requests:
+      cpu: 200m
+      memory: 512Mi
+    limits:
+      cpu: 2000m
+      memory: 2Gi
+  filestore:
+    storageSize: 5Gi
+    storageClass: standard
+"#,
+            self.name
+        )
+    }
+}
+
+impl Drop for Namespace<'_> {
+    fn drop(&mut self) {
+        // What a failed test leaves is there to be looked at; what a good one leaves is only in the way.
+        if !std::thread::panicking() {
+            let _ = self.kubectl(&["delete", "odooinstances", "--all", "--timeout=30s"], "");
+            odoo::sweep(&self.name);
+        }
+    }
+}
