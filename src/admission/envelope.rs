@@ -36,6 +36,7 @@ pub(super) struct Review<'a> {
 }
 
 /// What is asked.
+#[expect(clippy::struct_field_names, reason = "the names are Kubernetes'")]
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Request<'a> {
@@ -226,6 +227,7 @@ struct Response<'a> {
     warnings: &'a [String],
 }
 
+#[expect(clippy::struct_field_names, reason = "the names are Kubernetes'")]
 #[derive(Serialize)]
 struct Status<'a> {
     status: &'static str,

@@ -24,3 +24,6 @@ pub use envelope::NotAReview;
 pub use guard::guard;
 pub use validation::rules;
 pub use violation::{Reason, Violation, Warning};
+
+#[cfg(test)]
+mod tests;

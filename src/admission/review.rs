@@ -1,18 +1,18 @@
 //! From the bytes of an AdmissionReview to the bytes of its answer.
 
-use std::borrow::Cow;
-
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::context::Context;
+use super::defaulting;
 use super::deletion;
 use super::envelope::{self, Decision, Head, NotAReview, Request};
 use super::judge::{Change, Judged, Text, judge};
 use super::subject::Kind;
 use super::validation::State;
-use super::violation::Findings;
+use super::violation::{Findings, Violation};
 use crate::api::crds::Version;
 use crate::api::{GROUP, labels};
 use crate::conversion::{self, path_in_v1alpha1};
@@ -21,7 +21,7 @@ use crate::conversion::{self, path_in_v1alpha1};
 pub fn mutate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
     let review = envelope::parse(body)?;
     let mut decision = Decision::default();
-    let mut name = Cow::default();
+    let mut name = String::new();
     let own = ctx.settings.operator_user.as_deref();
     let user = review.request.user_info.as_ref().and_then(|user| user.username.as_deref());
     let is_own = own.is_some() && own == user;
@@ -29,7 +29,7 @@ pub fn mutate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
     if let Some(kind) = judged_kind(&review.request).filter(|_| !is_own && review.request.kind.version == "v1") {
         let incoming = Incoming::read(kind, &review.request)?;
         decision = incoming.mutate(*ctx);
-        name = Cow::Owned(incoming.name.into_owned());
+        name = incoming.name;
     }
     Ok(envelope::answer(&review, &decision, &name))
 }
@@ -42,7 +42,7 @@ pub fn validate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
         return Ok(envelope::answer(&review, &Decision::default(), ""));
     };
     // The existing operator's registration sends v1alpha1 as it is.
-    let as_v1 = |object: Option<&serde_json::value::RawValue>| {
+    let as_v1 = |object: Option<&RawValue>| {
         let mut object = serde_json::from_str(object?.get()).ok()?;
         conversion::to_v1(&mut object, kind.name());
         serde_json::to_string(&object).ok()
@@ -68,7 +68,7 @@ fn judged_kind(request: &Request<'_>) -> Option<Kind> {
 struct Incoming<'a> {
     kind: Kind,
     sent_as: Version,
-    name: Cow<'a, str>,
+    name: String,
     generated: bool,
     namespace: &'a str,
     object: Head<'a>,
@@ -77,7 +77,7 @@ struct Incoming<'a> {
 
 impl<'a> Incoming<'a> {
     fn read(kind: Kind, request: &'a Request<'a>) -> Result<Self, NotAReview> {
-        let text = |raw: Option<&'a serde_json::value::RawValue>| raw.map(serde_json::value::RawValue::get);
+        let text = |raw: Option<&'a RawValue>| raw.map(RawValue::get);
         Self::of(kind, request, text(request.object), text(request.old_object))
     }
 
@@ -88,7 +88,6 @@ impl<'a> Incoming<'a> {
         old: Option<&'a str>,
     ) -> Result<Self, NotAReview> {
         let object = envelope::head(object.ok_or(NotAReview::Missing("object"))?)?;
-        let named = request.name.as_deref().filter(|name| !name.is_empty());
         let old = match (&*request.operation, old) {
             ("UPDATE", None) => return Err(NotAReview::Missing("oldObject")),
             ("UPDATE", Some(old)) => Some(envelope::head(old)?),
@@ -96,92 +95,68 @@ impl<'a> Incoming<'a> {
         };
         let sent = request.request_kind.as_ref().unwrap_or(&request.kind);
         let sent_as = if sent.version == "v1alpha1" { Version::V1Alpha1 } else { Version::V1 };
-        Ok(Self {
-            kind,
-            sent_as,
-            // A name that the API server is yet to make has its beginning in the object.
-            name: named.map_or_else(
-                || {
-                    object
-                        .metadata
-                        .name
-                        .as_ref()
-                        .or(object.metadata.generate_name.as_ref())
-                        .cloned()
-                        .unwrap_or_default()
-                },
-                Cow::Borrowed,
-            ),
-            generated: object.metadata.name.is_none() && object.metadata.generate_name.is_some(),
-            namespace: request.namespace.as_deref().unwrap_or_default(),
-            object,
-            old,
-        })
+        let given = |name: Option<&str>| name.filter(|name| !name.is_empty()).map(str::to_owned);
+        let name = given(object.metadata.name.as_deref()).or_else(|| given(request.name.as_deref()));
+        let generated = name.is_none();
+        let name = name.or_else(|| given(object.metadata.generate_name.as_deref())).unwrap_or_default();
+        let namespace = request.namespace.as_deref().unwrap_or_default();
+        Ok(Self { kind, sent_as, name, generated, namespace, object, old })
     }
 
-    /// The object as it came, or with what its author left open; refused with everything that is wrong.
     fn mutate(&self, ctx: Context<'_>) -> Decision {
-        if let Some(old) = self.leaving() {
-            return self.decide(self.judge_leaving(old), Vec::new());
+        let deleting = self.object.metadata.deletion_timestamp.is_some() || self.old_is_going();
+        let restored = self.restored();
+        let (findings, defaulted) = if self.old_is_going() {
+            (self.judge_deletion(restored.as_ref()), None)
+        } else {
+            let judged = self.judge(restored.clone(), !deleting, ctx);
+            (judged.findings, judged.defaulted)
+        };
+        // Warnings are for the validating call, which always follows.
+        let mut decision = self.decision(Findings { warnings: Vec::new(), ..findings });
+        if decision.violations.is_empty() {
+            let after = if deleting { restored } else { defaulted.or(restored) };
+            decision.patch = Some(self.patch(after, self.old.is_none() && !deleting));
         }
-        let sent = raw(&self.object);
-        let spec = self.as_meant(&sent);
-        let judged =
-            self.judge(spec.as_ref().map_or(Text::Raw(text(&self.object)), |spec| Text::Tree(spec.clone())), true, ctx);
-        let mut patch = Vec::new();
-        if let Some(meant) = judged.defaulted.or(spec) {
-            patch = json_patch::diff(&json!({"spec": sent}), &json!({"spec": meant})).0;
-        }
-        patch.extend(self.finalizer());
-        self.decide(Findings { warnings: Vec::new(), ..judged.findings }, patch)
+        decision
     }
 
-    /// The object as it will be stored.
     fn validate(&self, ctx: Context<'_>) -> Decision {
-        if let Some(old) = self.leaving() {
-            return self.decide(self.judge_leaving(old), Vec::new());
+        if self.old_is_going() {
+            return self.decision(self.judge_deletion(None));
         }
-        let judged = self.judge(Text::Raw(text(&self.object)), false, ctx);
-        self.decide(judged.findings, Vec::new())
+        // Only v1alpha1 requests lack the schema's defaults here, where no patch was needed to fill them in.
+        let Judged { findings, .. } = self.judge(None, false, ctx);
+        self.decision(findings)
     }
 
-    /// The object before, if it is being deleted.
-    fn leaving(&self) -> Option<&Head<'a>> {
-        self.old.as_ref().filter(|old| old.metadata.deletion_timestamp.is_some_and(|time| time.get() != "null"))
+    fn old_is_going(&self) -> bool {
+        self.old.as_ref().is_some_and(|old| old.metadata.deletion_timestamp.is_some())
     }
 
-    fn judge_leaving(&self, old: &Head<'_>) -> Findings {
-        let mut findings = Findings::default();
-        let spec = |head: &Head<'_>| self.kind.parse_spec(text(head));
-        match (spec(old), spec(&self.object)) {
-            (Ok(old), Ok(new)) => deletion::judge_spec(&old, &new, &mut findings),
-            _ => deletion::judge_raw(&raw(old), &raw(&self.object), &mut findings),
-        }
-        let confirmation = |head: &Head<'_>| head.metadata.annotation(labels::CONFIRM_DELETE);
-        let (before, now) = (confirmation(old), confirmation(&self.object));
-        deletion::judge_confirmation(before.as_deref(), now.as_deref(), &mut findings);
-        findings
+    /// The spec with what a v1alpha1 client dropped; `None` when nothing is to put back.
+    fn restored(&self) -> Option<Value> {
+        let old = self.old.as_ref().filter(|_| self.sent_as == Version::V1Alpha1)?;
+        let whole = |head: &Head<'_>| json!({ "kind": self.kind.name(), "spec": spec_text(head).tree() });
+        let mut object = whole(&self.object);
+        let before = object.clone();
+        conversion::restore_dropped(&whole(old), &mut object, self.kind.name());
+        (object != before).then(|| object["spec"].take())
     }
 
-    /// The spec with what a v1alpha1 client could not say: what it dropped, and what its API means by a deletion.
-    /// `None` if the object says it all.
-    fn as_meant(&self, sent: &Value) -> Option<Value> {
-        if self.sent_as == Version::V1 || !sent.is_object() {
-            return None;
+    fn judge(&self, restored: Option<Value>, defaults: bool, ctx: Context<'_>) -> Judged {
+        // What came with the request is no state: the API server drops it.
+        let status = self.old.as_ref().and_then(|old| old.status);
+        let mut spec = restored.map_or_else(|| spec_text(&self.object), Text::Tree);
+        // In that version everything that an instance has goes with it.
+        let takes_all = self.kind == Kind::Instance && self.old.is_none() && self.sent_as == Version::V1Alpha1;
+        let came = takes_all.then(|| spec.tree().into_owned());
+        if let Some(mut tree) = came.clone() {
+            if let Some(fields) = tree.as_object_mut() {
+                fields.entry("deletionPolicy").or_insert_with(|| json!("Delete"));
+            }
+            spec = Text::Tree(tree);
         }
-        let mut object = json!({"spec": sent});
-        if let Some(old) = &self.old {
-            conversion::restore_dropped(&json!({"spec": raw(old)}), &mut object, self.kind.name());
-        } else if self.kind == Kind::Instance && sent.get("deletionPolicy").is_none() {
-            object["spec"]["deletionPolicy"] = json!("Delete");
-        }
-        let meant = object["spec"].take();
-        (meant != *sent).then_some(meant)
-    }
-
-    fn judge(&self, spec: Text<'_>, defaults: bool, ctx: Context<'_>) -> Judged {
-        // The object's own status came with this very request and may be anything; what holds is what was stored.
-        let state = self.old.as_ref().and_then(|old| serde_json::from_str::<State>(old.status?.get()).ok());
         let change = Change {
             kind: self.kind,
             name: &self.name,
@@ -189,47 +164,81 @@ impl<'a> Incoming<'a> {
             namespace: self.namespace,
             sent_as: self.sent_as,
             spec,
-            old: self.old.as_ref().map(|old| Text::Raw(text(old))),
-            state: state.unwrap_or_default(),
+            old: self.old.as_ref().map(spec_text),
+            state: status.map_or_else(State::default, |status| State::parse(status.get())),
             defaults,
         };
-        judge(&change, ctx)
-    }
-
-    /// A new instance holds its finalizer from the beginning: no moment is left in which it could vanish unseen.
-    fn finalizer(&self) -> Option<PatchOperation> {
-        if self.kind != Kind::Instance || self.old.is_some() {
-            return None;
+        let mut judged = judge(&change, ctx);
+        if judged.defaulted.is_none() && came.is_some() && defaults {
+            judged.defaulted = Some(change.spec.tree().into_owned());
         }
-        let (path, value) = match self.object.metadata.finalizers() {
-            Some(all) if all.iter().any(|finalizer| finalizer == labels::INSTANCE_FINALIZER) => return None,
-            Some(_) => (["metadata", "finalizers", "-"].as_slice(), json!(labels::INSTANCE_FINALIZER)),
-            None => (["metadata", "finalizers"].as_slice(), json!([labels::INSTANCE_FINALIZER])),
-        };
-        Some(PatchOperation::Add(AddOperation { path: PointerBuf::from_tokens(path.iter().copied()), value }))
+        judged
     }
 
-    /// Findings at the paths that the user wrote.
-    fn decide(&self, findings: Findings, patch: Vec<PatchOperation>) -> Decision {
+    fn judge_deletion(&self, restored: Option<&Value>) -> Findings {
+        let mut findings = Findings::default();
+        let Some(old) = &self.old else { return findings };
+        let confirmation = |head: &Head<'_>| head.metadata.annotation(labels::CONFIRM_DELETE);
+        let (before, after) = (confirmation(old), confirmation(&self.object));
+        deletion::judge_confirmation(before.as_deref(), after.as_deref(), &mut findings);
+
+        let old = spec_text(old).tree().into_owned();
+        let new = restored.cloned().unwrap_or_else(|| spec_text(&self.object).tree().into_owned());
+        match (self.kind.decode(&old), self.kind.decode(&new)) {
+            (Ok(mut old), Ok(mut new)) => {
+                // A constant that one of both lacks is no difference.
+                defaulting::constants(&mut old);
+                defaulting::constants(&mut new);
+                deletion::judge_spec(&old, &new, &mut findings);
+            }
+            _ => deletion::judge_raw(&old, &new, &mut findings),
+        }
+        findings
+    }
+
+    /// The findings in the words of the version that the user wrote.
+    fn decision(&self, findings: Findings) -> Decision {
         let sent = |path: String| match self.sent_as {
             Version::V1 => path,
             Version::V1Alpha1 => path_in_v1alpha1(self.kind.name(), &path),
         };
-        let mut violations = findings.violations;
-        for violation in &mut violations {
-            violation.path = sent(std::mem::take(&mut violation.path));
+        let Findings { violations, warnings } = findings;
+        Decision {
+            violations: violations
+                .into_iter()
+                .map(|violation| Violation { path: sent(violation.path), ..violation })
+                .collect(),
+            warnings: warnings
+                .into_iter()
+                .map(|warning| format!("{}: {}", sent(warning.path), warning.message))
+                .collect(),
+            patch: None,
         }
-        let warnings =
-            findings.warnings.into_iter().map(|warning| format!("{}: {}", sent(warning.path), warning.message));
-        let patch = (!patch.is_empty()).then_some(Patch(patch));
-        Decision { violations, warnings: warnings.collect(), patch }
+    }
+
+    /// From the object as it came to the object with `spec`, and with our finalizer on a new instance.
+    fn patch(&self, spec: Option<Value>, new: bool) -> Patch {
+        let mut patch = Patch::default();
+        if let Some(spec) = spec {
+            let came = json!({ "spec": spec_text(&self.object).tree() });
+            patch = json_patch::diff(&came, &json!({ "spec": spec }));
+        }
+        if new && self.kind == Kind::Instance {
+            let finalizer = labels::INSTANCE_FINALIZER;
+            let (at, value) = match self.object.metadata.finalizers() {
+                None => (PointerBuf::from_tokens(["metadata", "finalizers"]), json!([finalizer])),
+                Some(there) if there.iter().any(|found| found == finalizer) => return patch,
+                Some(_) => (PointerBuf::from_tokens(["metadata", "finalizers", "-"]), json!(finalizer)),
+            };
+            patch.0.push(PatchOperation::Add(AddOperation { path: at, value }));
+        }
+        patch
     }
 }
 
-fn text<'a>(head: &Head<'a>) -> &'a str {
-    head.spec.map_or("null", serde_json::value::RawValue::get)
+fn spec_text<'a>(head: &Head<'a>) -> Text<'a> {
+    Text::Raw(head.spec.map_or("{}", RawValue::get))
 }
 
-fn raw(head: &Head<'_>) -> Value {
-    serde_json::from_str(text(head)).unwrap_or(Value::Null)
-}
+#[cfg(test)]
+mod tests;

@@ -41,3 +41,6 @@ fn put<T>(field: &mut Option<T>, value: impl FnOnce() -> T) -> bool {
     }
     absent
 }
+
+#[cfg(test)]
+mod tests;

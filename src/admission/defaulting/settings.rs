@@ -18,13 +18,18 @@ fn instance(spec: &mut OdooInstanceSpec, old: Option<&OdooInstanceSpec>, source:
     let defaults = source.defaults;
     let image = old.and_then(|old| old.image.clone()).unwrap_or_else(|| defaults.image.clone());
     let mut changed = put(&mut spec.image, || image);
-    changed |= first(&mut spec.resources, old.map(|old| &old.resources), &defaults.resources);
-    changed |= first(&mut spec.affinity, old.map(|old| &old.affinity), &defaults.affinity);
-    changed |= first(&mut spec.tolerations, old.map(|old| &old.tolerations), &defaults.tolerations);
+    changed |= first(&mut spec.resources, old.and_then(|old| old.resources.as_ref()), defaults.resources.as_ref());
+    changed |= first(&mut spec.affinity, old.and_then(|old| old.affinity.as_ref()), defaults.affinity.as_ref());
+    changed |=
+        first(&mut spec.tolerations, old.and_then(|old| old.tolerations.as_ref()), defaults.tolerations.as_ref());
 
     let old_cron = old.and_then(|old| old.cron.as_ref());
     if let Some(cron) = &mut spec.cron {
-        changed |= first(&mut cron.resources, old_cron.map(|cron| &cron.resources), &defaults.cron_resources);
+        changed |= first(
+            &mut cron.resources,
+            old_cron.and_then(|cron| cron.resources.as_ref()),
+            defaults.cron_resources.as_ref(),
+        );
     }
     if let Some(restore) = spec.initialization.as_mut().and_then(|init| init.restore.as_mut()) {
         changed |= put(&mut restore.format, || BackupFormat::Zip);
@@ -35,28 +40,28 @@ fn instance(spec: &mut OdooInstanceSpec, old: Option<&OdooInstanceSpec>, source:
 }
 
 /// The old object's value, else the setting.
-fn first<T: Clone>(field: &mut Option<T>, old: Option<&Option<T>>, setting: &Option<T>) -> bool {
-    let value = || old.and_then(Option::as_ref).or(setting.as_ref());
-    match field {
-        None => {
-            *field = value().cloned();
-            field.is_some()
-        }
-        Some(_) => false,
+fn first<T: Clone>(field: &mut Option<T>, old: Option<&T>, setting: Option<&T>) -> bool {
+    if field.is_some() {
+        return false;
     }
+    *field = old.or(setting).cloned();
+    field.is_some()
 }
 
 fn filestore(filestore: &mut Filestore, old: Option<&Filestore>, defaults: &Defaults) -> bool {
-    let size = Some(defaults.storage_size.clone());
-    let mode = Some(defaults.access_mode.clone());
-    first(&mut filestore.storage_size, old.map(|old| &old.storage_size), &size)
-        | first(&mut filestore.storage_class, old.map(|old| &old.storage_class), &defaults.storage_class)
-        | first(&mut filestore.access_mode, old.map(|old| &old.access_mode), &mode)
+    first(&mut filestore.storage_size, old.and_then(|old| old.storage_size.as_ref()), Some(&defaults.storage_size))
+        | first(
+            &mut filestore.storage_class,
+            old.and_then(|old| old.storage_class.as_ref()),
+            defaults.storage_class.as_ref(),
+        )
+        | first(&mut filestore.access_mode, old.and_then(|old| old.access_mode.as_ref()), Some(&defaults.access_mode))
 }
 
 /// A Gateway and a class exclude each other: whichever the manifest names, the other is not filled in.
 fn ingress(ingress: &mut Ingress, old: Option<&Ingress>, defaults: &Defaults) -> bool {
-    let mut changed = first(&mut ingress.issuer, old.map(|old| &old.issuer), &defaults.ingress_issuer);
+    let mut changed =
+        first(&mut ingress.issuer, old.and_then(|old| old.issuer.as_ref()), defaults.ingress_issuer.as_ref());
     if ingress.class.is_none() && ingress.gateway_ref.is_none() {
         let before = old.filter(|old| old.class.is_some() || old.gateway_ref.is_some());
         let (class, gateway) = match before {

@@ -71,3 +71,27 @@ pub struct Migration {
     /// PostgreSQL cluster before the move.
     pub previous_cluster: Option<String>,
 }
+
+impl State {
+    /// Reads a status. Each field that has another type counts as absent.
+    pub fn parse(status: &str) -> Self {
+        if let Ok(state) = serde_json::from_str(status) {
+            return state;
+        }
+        let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(status) else { return Self::default() };
+        let mut state = Self::default();
+        for (name, value) in fields {
+            // One field at a time: what does not fit leaves the others.
+            if let Ok(one) = serde_json::from_value::<Self>(serde_json::json!({ name: value })) {
+                state = Self {
+                    phase: one.phase.or(state.phase),
+                    db_initialized: one.db_initialized.or(state.db_initialized),
+                    database_name: one.database_name.or(state.database_name),
+                    active_cluster: one.active_cluster.or(state.active_cluster),
+                    migration: one.migration.or(state.migration),
+                };
+            }
+        }
+        state
+    }
+}

@@ -13,8 +13,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         findings.warn("spec.environment", "was Production: Staging is neutralised, and a refresh may replace it");
     }
     if production && spec.deletion_policy() == DeletionPolicy::Delete {
-        let message =
-            format!("Delete takes Production data along once annotated {CONFIRM_DELETE}; else it is retained");
+        let message = format!("Delete takes Production data along if annotated {CONFIRM_DELETE}: <name>");
         findings.warn("spec.deletionPolicy", message);
     }
 }

@@ -169,3 +169,6 @@ pub fn apply(case: &Case<'_>) -> Findings {
     }
     findings
 }
+
+#[cfg(test)]
+mod tests;
