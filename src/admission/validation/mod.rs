@@ -130,7 +130,7 @@ pub fn rules() -> &'static [Rule] {
         rule!(14, "extraEnv leaves the operator's variables alone", INSTANCE, Nowhere, extra_env::judge),
         rule!(15, "image is a legal reference", INSTANCE, Nowhere, image::judge),
         rule!(16, "Production to Staging, and Delete on Production, warn", INSTANCE, Nowhere, environment::judge),
-        rule!(20, "odooInstanceRef is in the own namespace; a missing instance warns", JOBS, Schema, jobs::target),
+        rule!(20, "odooInstanceRef is in the own namespace; a missing instance warns", JOBS, Nowhere, jobs::target),
         rule!(21, "the spec of a job is fixed once it has begun", JOBS, Nowhere, jobs::fixed),
         rule!(
             22,

@@ -45,6 +45,40 @@ use super::{
     printcolumn(name = "Environment", type_ = "string", json_path = ".spec.environment", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1)
 )]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(self.adminPassword) || !has(self.adminPasswordSecretRef)",
+        "message": "excludes adminPasswordSecretRef; remove one of both",
+        "fieldPath": ".adminPassword", "reason": "FieldValueForbidden"
+    },
+    {
+        "rule": "!has(self.environment) || \
+            self.environment != 'Production' || \
+            !has(self.initialization) || \
+            !has(self.initialization.clone)",
+        "message": "a Production instance is no copy of another; remove it, or use environment Staging",
+        "fieldPath": ".initialization.clone", "reason": "FieldValueForbidden"
+    },
+    {
+        "rule": "!has(self.filestore) || \
+            !has(self.filestore.accessMode) || \
+            self.filestore.accessMode == 'ReadWriteMany' || \
+            !has(self.replicas) || \
+            self.replicas <= 1",
+        "message": "more than 1 web pod needs filestore.accessMode ReadWriteMany",
+        "fieldPath": ".replicas", "reason": "FieldValueInvalid"
+    },
+    {
+        "rule": "!has(self.filestore) || \
+            !has(self.filestore.accessMode) || \
+            self.filestore.accessMode == 'ReadWriteMany' || \
+            !has(self.strategy) || \
+            !has(self.strategy.type) || \
+            self.strategy.type != 'RollingUpdate'",
+        "message": "RollingUpdate needs filestore.accessMode ReadWriteMany; use Recreate",
+        "fieldPath": ".strategy.type", "reason": "FieldValueInvalid"
+    }
+]))]
 #[serde(rename_all = "camelCase")]
 pub struct OdooInstanceSpec {
     /// Container image of Odoo; absent takes the operator's default.

@@ -73,6 +73,23 @@ pub struct Filestore {
 
 /// How the database is filled the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(self.restore) || !has(self.clone)",
+        "message": "excludes initialization.restore; remove one of both",
+        "fieldPath": ".clone", "reason": "FieldValueForbidden"
+    },
+    {
+        "rule": "!has(self.mode) || self.mode != 'restore' || has(self.restore)",
+        "message": "is required with mode restore",
+        "fieldPath": ".restore", "reason": "FieldValueRequired"
+    },
+    {
+        "rule": "!has(self.mode) || self.mode != 'clone' || has(self.clone)",
+        "message": "is required with mode clone",
+        "fieldPath": ".clone", "reason": "FieldValueRequired"
+    }
+]))]
 #[serde(rename_all = "camelCase")]
 pub struct Initialization {
     /// fresh, restore, clone, or none to leave the database alone; absent goes by which block is there, else fresh.
@@ -118,6 +135,18 @@ pub enum InitializationMode {
 
 /// Restore a backup or a live Odoo into a new database.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(self.url) || !has(self.s3)",
+        "message": "excludes url; remove one of both",
+        "fieldPath": ".s3", "reason": "FieldValueForbidden"
+    },
+    {
+        "rule": "has(self.url) || has(self.s3)",
+        "message": "needs url (a live Odoo) or s3 (a backup)",
+        "reason": "FieldValueRequired"
+    }
+]))]
 #[serde(rename_all = "camelCase")]
 pub struct InitRestore {
     /// URL of a live Odoo.
@@ -230,6 +259,13 @@ pub struct UpgradeBackup {
 
 /// How the web pods are replaced.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "!has(self.rollingUpdate) || (has(self.type) && self.type == 'RollingUpdate')",
+        "message": "goes with type RollingUpdate only; set the type or remove it",
+        "fieldPath": ".rollingUpdate", "reason": "FieldValueForbidden"
+    }
+]))]
 #[serde(rename_all = "camelCase")]
 pub struct Strategy {
     /// Recreate stops the old pods first; RollingUpdate needs ReadWriteMany.

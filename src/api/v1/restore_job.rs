@@ -52,6 +52,28 @@ pub struct OdooRestoreJobSpec {
 
 /// What is restored.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("x-kubernetes-validations" = [
+    {
+        "rule": "self.type != 's3' || has(self.s3)",
+        "message": "is required with type s3",
+        "fieldPath": ".s3", "reason": "FieldValueRequired"
+    },
+    {
+        "rule": "self.type != 'odoo' || has(self.odoo)",
+        "message": "is required with type odoo",
+        "fieldPath": ".odoo", "reason": "FieldValueRequired"
+    },
+    {
+        "rule": "self.type != 's3' || !has(self.odoo)",
+        "message": "does not go with type s3; remove it",
+        "fieldPath": ".odoo", "reason": "FieldValueForbidden"
+    },
+    {
+        "rule": "self.type != 'odoo' || !has(self.s3)",
+        "message": "does not go with type odoo; remove it",
+        "fieldPath": ".s3", "reason": "FieldValueForbidden"
+    }
+]))]
 #[serde(rename_all = "camelCase")]
 pub struct RestoreSource {
     /// s3 or odoo; the block of that name must be there.

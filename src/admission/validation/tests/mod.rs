@@ -3,6 +3,7 @@
 mod changes;
 mod instance;
 mod jobs;
+mod parity;
 mod places;
 
 use serde_json::{Value, json};
