@@ -135,9 +135,6 @@ pub struct Run {
     /// Take PUBLIC's CONNECT from adopted databases without asking for the annotation bemade.org/isolate.
     #[arg(long, env)]
     pub isolate_adopted_databases: bool,
-    /// Secrets of the operator's namespace that may be copied as image pull secrets.
-    #[arg(long, env, value_delimiter = ',')]
-    pub pull_secret_allow_list: Vec<String>,
     /// Namespace that the operator runs in.
     #[arg(long, env, default_value = "")]
     pub operator_namespace: String,
@@ -330,7 +327,6 @@ impl Run {
                 region: self.default_region.clone(),
             },
             job_history_limit: self.job_history_limit,
-            pull_secret_allow_list: self.pull_secret_allow_list.clone(),
             webhook_policy: WebhookPolicy {
                 deny: self.webhook_deny_cidr.clone(),
                 allow: self.webhook_allow_cidr.clone(),

@@ -15,8 +15,6 @@ pub struct Settings {
     pub defaults: Defaults,
     /// Finished job objects that are kept for each instance and kind; 0 keeps all.
     pub job_history_limit: usize,
-    /// Secrets of the operator's namespace that may be copied as image pull secrets.
-    pub pull_secret_allow_list: Vec<String>,
     /// Which webhook addresses may be called.
     pub webhook_policy: WebhookPolicy,
     /// Whether PUBLIC loses CONNECT on adopted databases without asking.

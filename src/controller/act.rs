@@ -10,7 +10,7 @@ use serde_json::json;
 use super::apply::{self, Applied, ChildKind, Owner};
 use super::cache::{Cache, kind_of};
 use super::credentials::metadata_of;
-use super::databases::is_legacy;
+use super::databases::{Target, is_legacy};
 use super::instance::{Context, Pass, now};
 use super::observe::Seen;
 use super::{Error, Result, status};
@@ -202,10 +202,18 @@ fn mark(owner: &Owner) -> String {
     json!({"namespace": owner.namespace, "name": owner.name, "uid": owner.uid, "retainedAt": now()}).to_string()
 }
 
+/// Where the data is. A cluster that is not configured is an error if there may be data on it, and nothing otherwise.
+fn reachable<'a>(pass: &Pass, world: &'a Seen) -> Result<Option<&'a Target>> {
+    match &world.target {
+        Ok(target) => Ok(Some(target)),
+        Err(_) if pass.status.database_name.is_none() => Ok(None),
+        Err(why) => Err(Error::NotConfigured(why.clone())),
+    }
+}
+
 async fn retain(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress> {
     let owner = &pass.owner;
-    if pass.status.database_name.is_some() {
-        let target = world.target.as_ref().map_err(|why| Error::NotConfigured(why.clone()))?;
+    if let Some(target) = reachable(pass, world)? {
         context.databases.retain(target, owner).await?;
     }
     let annotate = json!({"metadata": {"annotations": {RETAINED: mark(owner)}, "ownerReferences": null}});
@@ -229,8 +237,7 @@ async fn keep<K: ChildKind>(api: &Api<K>, name: &str, owner: &Owner, patch: &ser
 
 async fn drop_data(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress> {
     let owner = &pass.owner;
-    if pass.status.database_name.is_some() {
-        let target = world.target.as_ref().map_err(|why| Error::NotConfigured(why.clone()))?;
+    if let Some(target) = reachable(pass, world)? {
         context.databases.drop_all(target, owner).await?;
     }
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &owner.namespace);

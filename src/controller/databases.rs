@@ -217,7 +217,11 @@ impl Databases {
     pub async fn retain(&self, target: &Target, owner: &Owner) -> Result<()> {
         let mut marker = Marker::new(&owner.namespace, &owner.name, &owner.uid);
         marker.retained_at = Some(now());
-        target.cluster.retain(&target.database, &marker).await?;
+        match target.cluster.retain(&target.database, &marker).await {
+            // Somebody else's database of that name was never this instance's.
+            Ok(_) | Err(postgres::Error::NameTaken { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
         self.refresh(&target.cluster).await;
         Ok(())
     }
@@ -244,6 +248,18 @@ impl Databases {
     pub async fn first_look(&self) {
         for cluster in self.clusters.all() {
             self.refresh(&cluster).await;
+        }
+    }
+
+    /// Takes from PUBLIC, once, what one tenant could use against another in the database that all may connect to.
+    async fn harden(&self, cluster: &Cluster) {
+        match cluster.harden().await {
+            Ok(left) => {
+                for what in left {
+                    warn!(cluster = cluster.config().name, what, "not done");
+                }
+            }
+            Err(error) => warn!(cluster = cluster.config().name, %error, "not hardened"),
         }
     }
 
@@ -282,6 +298,7 @@ impl Databases {
     }
 
     async fn follow_one(&self, cluster: Cluster, instances: &Cache<OdooInstance>, queues: &Queues) {
+        self.harden(&cluster).await;
         let name = cluster.config().name.clone();
         let mut health = cluster.health();
         let mut interval = tokio::time::interval(INVENTORY_INTERVAL);

@@ -131,6 +131,7 @@ async fn run(job: &OdooInitJob, context: &Context) -> Result<Action> {
         JobPlan::CleanUp => {
             remove_batch(context, job).await?;
             status::set_finalizer(&context.client, &context.stores.init_jobs, job, JOB_FINALIZER, false).await?;
+            prune(context, &namespace, &job.spec.odoo_instance_ref.name).await?;
             Action::await_change()
         }
     };
@@ -381,6 +382,26 @@ async fn remove_batch(context: &Context, job: &OdooInitJob) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Removes the oldest ended jobs of an instance beyond the history limit.
+async fn prune(context: &Context, namespace: &str, instance: &str) -> Result<()> {
+    let limit = context.settings.job_history_limit;
+    if limit == 0 {
+        return Ok(());
+    }
+    let mut ended: Vec<_> = context.stores.init_jobs.all();
+    ended.retain(|job| {
+        job.namespace().as_deref() == Some(namespace)
+            && job.spec.odoo_instance_ref.name == instance
+            && job.status.as_ref().and_then(|status| status.job.phase).is_some_and(JobPhase::is_terminal)
+            && job.metadata.deletion_timestamp.is_none()
+    });
+    ended.sort_by_key(|job| std::cmp::Reverse(job.metadata.creation_timestamp.as_ref().map(|time| time.0)));
+    for job in ended.into_iter().skip(limit) {
+        apply::remove::<OdooInitJob>(&context.client, &job, PropagationPolicy::Background).await?;
+    }
+    Ok(())
 }
 
 /// The one status patch of the pass.
