@@ -50,7 +50,9 @@ pub async fn observe(context: &Context, pass: &Pass) -> Result<Seen> {
         Ok(target) => context.databases.look(owner, target, is_legacy(&pass.status)),
         Err(why) => Database::NotConfigured(why.clone()),
     };
-    let state = context.credentials.look(&context.client, &context.stores, &pass.instance, owner).await?;
+    let look = context.credentials.look(&context.client, &context.stores, &pass.instance, owner).await;
+    // What is wrong with them is said by the effect that makes them: it fails in the same way, and its failure is shown.
+    let state = look.unwrap_or(State::Outdated);
     let (secrets, credentials) = match state {
         State::Ready(secrets) => (Some(secrets), ChildState::Matches),
         State::Missing => (None, ChildState::Missing),

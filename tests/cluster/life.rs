@@ -161,3 +161,19 @@ fn no_secret_is_anywhere_but_in_secrets() {
         assert!(!everything.contains(secret), "a secret of {} bytes is outside of Secrets", secret.len());
     }
 }
+
+#[test]
+fn a_missing_secret_is_named_and_the_instance_goes_on_once_it_is_there() {
+    let space = shared().namespace("later");
+    let manifest = space
+        .quick_start("my-odoo")
+        .replace("adminPassword: \"my-admin-password\"", "adminPasswordSecretRef: {name: later, key: password}");
+    space.apply(&manifest);
+    eventually("the message names it", || {
+        let object = space.instance("my-odoo");
+        let message = object["status"]["message"].as_str().unwrap_or_default().to_owned();
+        (message.contains("spec.adminPasswordSecretRef") && message.contains("later")).then_some(())
+    });
+    space.apply("apiVersion: v1\nkind: Secret\nmetadata: {name: later}\nstringData: {password: a-good-one}\n");
+    space.phase("my-odoo", "Running");
+}
