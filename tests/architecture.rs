@@ -186,3 +186,34 @@ fn a_wrong_flag_ends_with_one_line_that_names_it() {
     assert_eq!(said.trim_end().lines().count(), 1, "{said}");
     assert!(said.contains("--postgres-admin-password-file"), "{said}");
 }
+
+#[test]
+fn every_field_of_the_api_is_described() {
+    fn walk(schema: &serde_json::Value, path: &str, silent: &mut Vec<String>) -> usize {
+        let mut fields = 0;
+        for (name, field) in schema["properties"].as_object().into_iter().flatten() {
+            let path = format!("{path}.{name}");
+            fields += 1;
+            // Those three are the API server's.
+            let known = ["metadata", "apiVersion", "kind"].contains(&name.as_str()) && path.matches('.').count() == 1;
+            if field["description"].as_str().is_none_or(str::is_empty) && !known {
+                silent.push(path.clone());
+            }
+            fields += walk(field, &path, silent);
+        }
+        for inner in ["items", "additionalProperties"] {
+            fields += walk(&schema[inner], &format!("{path}[]"), silent);
+        }
+        fields
+    }
+    let mut silent = Vec::new();
+    let mut fields = 0;
+    for crd in odoo_operator::api::crds::all() {
+        for version in crd.spec.versions {
+            let schema = serde_json::to_value(version.schema.unwrap().open_api_v3_schema).unwrap();
+            fields += walk(&schema, &format!("{} {}", crd.spec.names.kind, version.name), &mut silent);
+        }
+    }
+    assert!(fields > 500, "{fields}");
+    assert!(silent.is_empty(), "{silent:#?}");
+}
