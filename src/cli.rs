@@ -132,7 +132,7 @@ pub struct Run {
     /// PEM file of the authorities that may sign the PostgreSQL server's certificate.
     #[arg(long, env)]
     pub postgres_ca_file: Option<PathBuf>,
-    /// Take PUBLIC's CONNECT from adopted databases without asking for the annotation bemade.org/isolate.
+    /// Take PUBLIC's CONNECT from databases that were there before this operator.
     #[arg(long, env)]
     pub isolate_adopted_databases: bool,
     /// Namespace that the operator runs in.

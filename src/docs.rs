@@ -19,15 +19,13 @@ pub fn pages() -> Vec<(&'static str, String)> {
 }
 
 fn rules_page() -> String {
-    use crate::admission::validation::Also;
     let mut page = format!(
         "# Rules\n\n{GENERATED}\n\nEvery rule is applied by both webhooks, so that `kubectl apply` tells everything that \
-         is wrong at once, and by the operator before it acts.\n\n| # | rule | kinds | also in the schema |\n|---|---|---|---|\n"
+         is wrong at once, and by the operator before it acts.\n\n| # | rule | kinds |\n|---|---|---|\n"
     );
     for rule in rules() {
         let kinds: Vec<&str> = rule.kinds.iter().map(|kind| kind.name()).collect();
-        let schema = if rule.also == Also::Schema { "yes" } else { "" };
-        let _ = writeln!(page, "| {} | {} | {} | {schema} |", rule.number, rule.title, kinds.join(", "));
+        let _ = writeln!(page, "| {} | {} | {} |", rule.number, rule.title, kinds.join(", "));
     }
     page
 }

@@ -1,8 +1,11 @@
 //! Effects to calls. Each may be done again.
 
+use std::time::Duration;
+
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Secret};
+use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 use kube::api::{Api, Patch, PatchParams, PropagationPolicy};
 use serde_json::json;
@@ -12,6 +15,7 @@ use super::cache::{Cache, kind_of};
 use super::credentials::metadata_of;
 use super::databases::{Target, is_legacy};
 use super::instance::{Context, Pass, now};
+use super::notifications::LAST_WORDS;
 use super::observe::Seen;
 use super::{Error, Result, status};
 use crate::api::labels::{FIELD_MANAGER, INSTANCE_FINALIZER, INSTANCE_UID, RETAINED};
@@ -56,6 +60,7 @@ pub async fn act(context: &Context, pass: &Pass, world: &Seen, effect: Effect) -
         Effect::StopPods => stop_pods(context, pass, world).await,
         Effect::RetainData => retain(context, pass, world).await,
         Effect::DropData => drop_data(context, pass, world).await,
+        Effect::ReleaseFinalizer if waits_for_last_words(context, pass) => Ok(Progress::Waits),
         Effect::ReleaseFinalizer => {
             let cache = &context.stores.instances;
             let stored = cache.get(&pass.owner.namespace, &pass.owner.name);
@@ -65,6 +70,14 @@ pub async fn act(context: &Context, pass: &Pass, world: &Seen, effect: Effect) -
             Ok(Progress::Done)
         }
     }
+}
+
+/// Whether a receiver still has to be told, and has time left for it.
+fn waits_for_last_words(context: &Context, pass: &Pass) -> bool {
+    let deleted = pass.instance.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let since = deleted.map(|deleted| Timestamp::now().duration_since(deleted));
+    let in_time = since.and_then(|since| Duration::try_from(since).ok()).is_some_and(|since| since < LAST_WORDS);
+    in_time && !context.notifications.is_settled(&pass.owner.uid, pass.status.notifications.as_deref())
 }
 
 async fn ensure(context: &Context, pass: &Pass, world: &Seen, child: Child) -> Result<Progress> {

@@ -31,6 +31,8 @@ pub struct Databases {
     isolate: bool,
     seen: Mutex<HashMap<String, Seen>>,
     bases: Mutex<HashMap<String, Base>>,
+    /// What an instance's database does without, by uid.
+    shortcomings: Mutex<HashMap<String, String>>,
 }
 
 /// What is known of a cluster.
@@ -73,7 +75,7 @@ impl Target {
 impl Databases {
     /// Nothing is known yet.
     pub fn new(clusters: Clusters, isolate: bool) -> Self {
-        Self { clusters, isolate, seen: Mutex::default(), bases: Mutex::default() }
+        Self { clusters, isolate, seen: Mutex::default(), bases: Mutex::default(), shortcomings: Mutex::default() }
     }
 
     /// The configured clusters.
@@ -161,6 +163,10 @@ impl Databases {
             }
             Err(error) => return Err(error.into()),
         };
+        if !ensured.missing_extensions.is_empty() {
+            let what = format!("the database has no {}", ensured.missing_extensions.join("; no "));
+            self.shortcomings.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.uid.clone(), what);
+        }
         if ensured.created {
             info!(namespace = owner.namespace, name = owner.name, database = target.database, "database created");
             // A database that is a moment old has no Odoo in it: nobody has to look.
@@ -185,6 +191,11 @@ impl Databases {
     pub fn base(&self, uid: &str) -> Base {
         let bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
         bases.get(uid).cloned().unwrap_or(Base::Unknown)
+    }
+
+    /// What an instance's database does without, in words.
+    pub fn shortcoming(&self, uid: &str) -> Option<String> {
+        self.shortcomings.lock().unwrap_or_else(PoisonError::into_inner).get(uid).cloned()
     }
 
     /// Looks for Odoo's base module, as the instance's own role.
@@ -242,6 +253,7 @@ impl Databases {
     /// The instance is gone.
     pub fn forget(&self, uid: &str) {
         self.bases.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.shortcomings.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
     /// Takes the inventory of every cluster once; one that does not answer is known to be down.

@@ -13,7 +13,7 @@ use super::apply::Owner;
 use super::credentials::Credentials;
 use super::databases::Databases;
 use super::memory::{Backoff, Foreign};
-use super::notifications::Notifications;
+use super::notifications::{LAST_WORDS, Notifications};
 use super::observe::{Seen, observe};
 use super::stores::Stores;
 use super::watches::Queues;
@@ -136,7 +136,8 @@ async fn run(instance: &OdooInstance, context: &Context) -> Result<Action> {
         return Err(error);
     }
     context.backoff.reset(&pass.owner.uid);
-    let retry = seen.world.observed.name_taken().map(|_| Foreign::RETRY);
+    let leaving = pass.phase() == Phase::Deleting && pass.status.notifications.is_some();
+    let retry = seen.world.observed.name_taken().map(|_| Foreign::RETRY).or(leaving.then_some(LAST_WORDS));
     Ok(retry.map_or_else(Action::await_change, Action::requeue))
 }
 
@@ -278,6 +279,13 @@ fn describe(context: &Context, pass: &mut Pass, world: &Seen, failure: Option<&E
         report.conditions.retain(|condition| condition.type_ != type_);
         report.conditions.push(Wanted::new(type_, type_ == RECONCILING, reason, error.to_string()));
         report.message = Some(error.to_string());
+    }
+    if let Some(what) = context.databases.shortcoming(&pass.owner.uid) {
+        let ready = report.conditions.iter_mut().find(|it| it.type_ == DATABASE_READY && it.reason == "Ready");
+        if let Some(condition) = ready {
+            "UnaccentMissing".clone_into(&mut condition.reason);
+            condition.message = what;
+        }
     }
     let instance = &pass.instance;
     let host = instance.spec.ingress.hosts.first();

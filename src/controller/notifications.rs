@@ -127,6 +127,13 @@ impl Notifications {
         }
     }
 
+    /// Whether everything in an outbox was delivered or given up.
+    pub fn is_settled(&self, uid: &str, items: Option<&[NotificationItem]>) -> bool {
+        let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let delivered = |item: &NotificationItem| news.get(uid).is_some_and(|it| it.delivered.contains(&item.id));
+        items.unwrap_or_default().iter().all(delivered)
+    }
+
     /// The condition NotificationsDelivered, if there is anything to say.
     pub fn condition(&self, uid: &str) -> Option<Wanted> {
         let news = self.news.lock().unwrap_or_else(PoisonError::into_inner);

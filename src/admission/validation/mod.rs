@@ -38,19 +38,8 @@ pub struct Rule {
     pub title: &'static str,
     /// The kinds that it judges.
     pub kinds: &'static [Kind],
-    /// Where else it stands, besides the webhooks and the reconciler.
-    pub also: Also,
     /// The rule itself.
     pub judge: fn(&Case<'_>, &mut Findings),
-}
-
-/// Where a rule stands besides the webhooks and the reconciler.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Also {
-    /// Nowhere: it needs more than the object.
-    Nowhere,
-    /// In the schema of v1, as a whole or in part: it holds with no webhook called.
-    Schema,
 }
 
 const INSTANCE: &[Kind] = &[Kind::Instance];
@@ -58,102 +47,66 @@ const JOBS: &[Kind] =
     &[Kind::InitJob, Kind::UpgradeJob, Kind::BackupJob, Kind::RestoreJob, Kind::RefreshJob, Kind::BackupSchedule];
 
 macro_rules! rule {
-    ($number:literal, $title:literal, $kinds:expr, $also:ident, $judge:path) => {
-        Rule { number: $number, title: $title, kinds: $kinds, also: Also::$also, judge: $judge }
+    ($number:literal, $title:literal, $kinds:expr, $judge:path) => {
+        Rule { number: $number, title: $title, kinds: $kinds, judge: $judge }
     };
 }
 
 /// Every rule, in the order in which a person hears of them.
 pub fn rules() -> &'static [Rule] {
     static RULES: &[Rule] = &[
-        rule!(
-            1,
-            "hosts: at least one, legal DNS names, none twice, none of another instance",
-            INSTANCE,
-            Nowhere,
-            hosts::judge
-        ),
-        rule!(2, "quantities can be read; requests are at most their limits", INSTANCE, Nowhere, quantities::judge),
-        rule!(3, "storageSize never shrinks", INSTANCE, Nowhere, moves::size),
-        rule!(4, "storageClass and database.cluster change at rest only", INSTANCE, Nowhere, moves::place),
-        rule!(5, "database.cluster is a configured one", INSTANCE, Nowhere, cluster::judge),
+        rule!(1, "hosts: at least one, legal DNS names, none twice, none of another instance", INSTANCE, hosts::judge),
+        rule!(2, "quantities can be read; requests are at most their limits", INSTANCE, quantities::judge),
+        rule!(3, "storageSize never shrinks", INSTANCE, moves::size),
+        rule!(4, "storageClass and database.cluster change at rest only", INSTANCE, moves::place),
+        rule!(5, "database.cluster is a configured one", INSTANCE, cluster::judge),
         rule!(
             6,
             "database.name: legal, no system database, fixed once in use, nobody else's",
             INSTANCE,
-            Nowhere,
             database::judge
         ),
         rule!(
             7,
             "configOptions: legal keys and values; connection keys are the operator's",
             INSTANCE,
-            Nowhere,
             config_options::judge
         ),
-        rule!(
-            8,
-            "the admin password is given in one way at most; plain text warns",
-            INSTANCE,
-            Schema,
-            passwords::admin
-        ),
+        rule!(8, "the admin password is given in one way at most; plain text warns", INSTANCE, passwords::admin),
         rule!(
             9,
             "Production is no clone, nothing is a clone of itself, one source at most",
             INSTANCE,
-            Schema,
             production::clone
         ),
-        rule!(
-            10,
-            "more than one web pod, or RollingUpdate, needs ReadWriteMany",
-            INSTANCE,
-            Schema,
-            replicas::access_mode
-        ),
-        rule!(11, "rollingUpdate goes with type RollingUpdate", INSTANCE, Schema, replicas::rolling_update),
+        rule!(10, "more than one web pod, or RollingUpdate, needs ReadWriteMany", INSTANCE, replicas::access_mode),
+        rule!(11, "rollingUpdate goes with type RollingUpdate", INSTANCE, replicas::rolling_update),
         rule!(
             12,
             "derived names and labels fit; no instance has the name of another's cron pods",
             INSTANCE,
-            Nowhere,
             names::judge
         ),
-        rule!(
-            13,
-            "webhook.url: http(s), no user info, an address that may be called",
-            &Kind::ALL,
-            Nowhere,
-            webhook::judge
-        ),
-        rule!(14, "extraEnv leaves the operator's variables alone", INSTANCE, Nowhere, extra_env::judge),
-        rule!(15, "image is a legal reference", INSTANCE, Nowhere, image::judge),
-        rule!(16, "Production to Staging, and Delete on Production, warn", INSTANCE, Nowhere, environment::judge),
-        rule!(20, "odooInstanceRef is in the own namespace; a missing instance warns", JOBS, Nowhere, jobs::target),
-        rule!(21, "the spec of a job is fixed once it has begun", JOBS, Nowhere, jobs::fixed),
+        rule!(13, "webhook.url: http(s), no user info, an address that may be called", &Kind::ALL, webhook::judge),
+        rule!(14, "extraEnv leaves the operator's variables alone", INSTANCE, extra_env::judge),
+        rule!(15, "image is a legal reference", INSTANCE, image::judge),
+        rule!(16, "Production to Staging, and Delete on Production, warn", INSTANCE, environment::judge),
+        rule!(20, "odooInstanceRef is in the own namespace; a missing instance warns", JOBS, jobs::target),
+        rule!(21, "the spec of a job is fixed once it has begun", JOBS, jobs::fixed),
         rule!(
             22,
             "exactly the source block that type or mode names",
             &[Kind::Instance, Kind::RestoreJob],
-            Schema,
             blocks::judge
         ),
-        rule!(
-            23,
-            "a refresh never replaces Production; a restore of Production warns",
-            JOBS,
-            Nowhere,
-            jobs::production
-        ),
-        rule!(24, "bucket, objectKey and endpoint are legal", &Kind::ALL, Nowhere, s3::judge),
-        rule!(25, "module and language names are legal", &Kind::ALL, Nowhere, lists::judge),
-        rule!(26, "times, cron expressions and time zones can be read", JOBS, Nowhere, schedule::judge),
+        rule!(23, "a refresh never replaces Production; a restore of Production warns", JOBS, jobs::production),
+        rule!(24, "bucket, objectKey and endpoint are legal", &Kind::ALL, s3::judge),
+        rule!(25, "module and language names are legal", &Kind::ALL, lists::judge),
+        rule!(26, "times, cron expressions and time zones can be read", JOBS, schedule::judge),
         rule!(
             27,
             "plain-text secrets warn; a copy that is not neutralised warns on Staging",
             &Kind::ALL,
-            Nowhere,
             passwords::others
         ),
     ];
