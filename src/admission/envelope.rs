@@ -168,28 +168,22 @@ pub(super) fn answer(review: &Review<'_>, decision: &Decision, name: &str) -> Ve
 /// What Kubernetes itself says of an invalid object. kubectl prints the causes; Helm, Argo CD and client-go only the
 /// message, so everything stands there too.
 fn invalid<'a>(kind: &'a str, name: &'a str, violations: &'a [Violation]) -> Status<'a> {
-    let mut list = violations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    if violations.len() > 1 {
-        list = format!("[{list}]");
-    }
+    let causes: Vec<Cause<'_>> = violations
+        .iter()
+        .map(|violation| Cause {
+            reason: violation.reason.as_str(),
+            message: format!("{}: {}", label(violation.reason), violation.message),
+            field: &violation.path,
+        })
+        .collect();
+    let list: Vec<String> = causes.iter().map(|cause| format!("{}: {}", cause.field, cause.message)).collect();
+    let list = if let [one] = list.as_slice() { one.clone() } else { format!("[{}]", list.join(", ")) };
     Status {
         status: "Failure",
         code: 422,
         reason: "Invalid",
         message: format!("{kind}.{GROUP} \"{name}\" is invalid: {list}"),
-        details: Details {
-            name,
-            group: GROUP,
-            kind,
-            causes: violations
-                .iter()
-                .map(|violation| Cause {
-                    reason: violation.reason.as_str(),
-                    message: format!("{}: {}", label(violation.reason), violation.message),
-                    field: &violation.path,
-                })
-                .collect(),
-        },
+        details: Details { name, group: GROUP, kind, causes },
     }
 }
 

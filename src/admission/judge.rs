@@ -69,7 +69,14 @@ struct Read {
 /// Judges a change.
 pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
     let clusters = ctx.lookup.clusters();
-    let old = change.old.as_ref().map(|old| read(change.kind, old, Version::V1));
+    // The old object gets the same defaults, so that a new default never looks like somebody's change.
+    let old = change.old.as_ref().map(|text| {
+        let mut old = read(change.kind, text, Version::V1);
+        if let Some(spec) = &mut old.spec {
+            fill(spec, None, change.defaults, ctx, clusters.as_ref());
+        }
+        old
+    });
     let old_spec = old.as_ref().and_then(|old| old.spec.as_ref());
 
     let mut new = read(change.kind, &change.spec, change.sent_as);
@@ -78,15 +85,9 @@ pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
     if let Some(spec) = &mut new.spec {
         changed = fill(spec, old_spec, change.defaults, ctx, clusters.as_ref());
     }
-    // The old object with the same defaults, so that a new default never looks like somebody's change.
-    let old_filled = old_spec.map(|old| {
-        let mut old = old.clone();
-        fill(&mut old, None, change.defaults, ctx, clusters.as_ref());
-        old
-    });
 
     let mut findings = match &new.spec {
-        Some(spec) => validation::apply(&case(change, spec, old_filled.as_ref(), ctx)),
+        Some(spec) => validation::apply(&case(change, spec, old_spec, ctx)),
         None => Findings::default(),
     };
     if !findings.violations.is_empty() && sound && change.sent_as == Version::V1 {
@@ -96,14 +97,14 @@ pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
     join(&mut findings, new.problems);
 
     if !findings.violations.is_empty()
-        && let (Some(old_text), Some(old)) = (&change.old, old)
+        && let (Some(old_text), Some(old)) = (&change.old, &old)
     {
-        let mut before = match &old_filled {
+        let mut before = match &old.spec {
             Some(spec) => validation::apply(&case(change, spec, None, ctx)),
             None => Findings::default(),
         };
         let problems = shape::check(change.kind, &mut old_text.tree().into_owned(), change.sent_as);
-        join(&mut before, if problems.is_empty() { old.problems } else { problems });
+        join(&mut before, if problems.is_empty() { old.problems.clone() } else { problems });
         forgive(&mut findings, &before.violations, &old_text.tree(), &change.spec.tree());
     }
 
