@@ -7,8 +7,8 @@ use super::validation::{self, Case, Migration, State};
 use super::violation::Violation;
 use crate::api::v1::OdooInstance;
 
-/// The instance with its defaults, or everything that is wrong with it. Rules about changes are not applied: there is
-/// no old object to compare with.
+/// The instance with its defaults, or everything that is wrong with it. Nothing changes here, so rules about changes
+/// find nothing.
 pub fn guard(instance: &OdooInstance, ctx: &Context<'_>) -> Result<OdooInstance, Vec<Violation>> {
     let mut spec = Spec::Instance(Box::new(instance.spec.clone()));
     let clusters = ctx.lookup.clusters();
@@ -29,7 +29,8 @@ pub fn guard(instance: &OdooInstance, ctx: &Context<'_>) -> Result<OdooInstance,
         generated: false,
         namespace: instance.metadata.namespace.as_deref().unwrap_or_default(),
         spec: &spec,
-        old: None,
+        // As it is stored: rules about changes, and about new names, have had their say.
+        old: Some(&spec),
         state: &state,
         ctx: *ctx,
     };
@@ -37,5 +38,57 @@ pub fn guard(instance: &OdooInstance, ctx: &Context<'_>) -> Result<OdooInstance,
     match spec {
         Spec::Instance(spec) if violations.is_empty() => Ok(OdooInstance { spec: *spec, ..instance.clone() }),
         _ => Err(violations),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::guard;
+    use crate::admission::ObjectKey;
+    use crate::admission::tests::{World, smallest, with};
+    use crate::api::v1::OdooInstance;
+
+    fn instance(name: &str, spec: serde_json::Value) -> OdooInstance {
+        let status = json!({"phase": "Running", "dbInitialized": true, "databaseName": "one"});
+        let metadata = json!({"name": name, "namespace": "eu", "uid": "1"});
+        serde_json::from_value(json!({
+            "apiVersion": "bemade.org/v1", "kind": "OdooInstance", "metadata": metadata, "spec": spec, "status": status,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_good_one_comes_back_with_its_defaults() {
+        let world = World::new();
+        let found = guard(&instance("shop", smallest()), &world.ctx()).unwrap();
+        assert_eq!(found.spec.image.as_deref(), Some("odoo:18.0"));
+        assert_eq!(found.spec.database.unwrap().cluster.as_deref(), Some("main"));
+        assert_eq!(found.metadata.uid.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn a_bad_one_is_told_everything() {
+        let world = World::new();
+        let spec = with(smallest(), json!({"image": "No Image", "configOptions": {"db_host": "x"}}));
+        let found = guard(&instance("shop", spec), &world.ctx()).unwrap_err();
+        let paths: Vec<_> = found.iter().map(|violation| violation.path.as_str()).collect();
+        assert_eq!(paths, ["spec.configOptions[db_host]", "spec.image"]);
+    }
+
+    #[test]
+    fn of_two_with_the_same_host_the_later_one_is_told() {
+        let mut world = World::new();
+        let spec = with(smallest(), json!({"ingress": {"hosts": ["both.example.com"]}}));
+        world.hosts.insert("both.example.com", ObjectKey::new("eu", "first"));
+        assert!(guard(&instance("first", spec.clone()), &world.ctx()).is_ok());
+        assert_eq!(guard(&instance("second", spec), &world.ctx()).unwrap_err()[0].path, "spec.ingress.hosts[0]");
+    }
+
+    #[test]
+    fn a_name_that_is_there_already_is_lived_with() {
+        let world = World::new();
+        assert!(guard(&instance(&"a".repeat(60), smallest()), &world.ctx()).is_ok());
     }
 }

@@ -11,10 +11,12 @@ const LONGEST: &str = "-filestore-pvc";
 /// Letters that the API server adds to a `generateName`.
 const GENERATED: usize = 5;
 
-/// The name is a Service's, every name derived from it fits, and none is another instance's.
+const PATH: &str = "metadata.name";
+
+/// A new name is a Service's, every name derived from it fits, and none is another instance's. (What is there already
+/// keeps its name for good: the builders cope with long ones, and an object of another's name is never touched.)
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
-    const PATH: &str = "metadata.name";
-    if case.instance().is_none() || case.name.is_empty() {
+    if case.instance().is_none() || case.name.is_empty() || case.old.is_some() {
         return;
     }
     let name = case.name;
@@ -32,18 +34,22 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         );
         findings.invalid(PATH, message);
     }
-    if case.generated {
-        return;
+    if !case.generated {
+        clashes(case, findings);
     }
+}
+
+fn clashes(case: &Case<'_>, findings: &mut Findings) {
+    let name = case.name;
     let exists = |other: &str| case.ctx.lookup.instance(case.namespace, other).is_some();
-    let clash = |other: &str| case.called(&ObjectKey::new(case.namespace, other));
+    let whose = |other: &str| case.called(&ObjectKey::new(case.namespace, other));
     let longer = format!("{name}-cron");
     if exists(&longer) {
-        let message = format!("its cron pods would have the name of {}; choose another name", clash(&longer));
+        let message = format!("its cron pods would have the name of {}; choose another name", whose(&longer));
         findings.duplicate(PATH, message);
     }
     if let Some(shorter) = name.strip_suffix("-cron").filter(|shorter| !shorter.is_empty() && exists(shorter)) {
-        let message = format!("is the name of the cron pods of {}; choose another name", clash(shorter));
+        let message = format!("is the name of the cron pods of {}; choose another name", whose(shorter));
         findings.duplicate(PATH, message);
     }
 }
