@@ -202,7 +202,9 @@ fn every_field_of_the_api_is_described() {
             fields += walk(field, &path, silent);
         }
         for inner in ["items", "additionalProperties"] {
-            fields += walk(&schema[inner], &format!("{path}[]"), silent);
+            if let Some(inner) = schema.get(inner) {
+                fields += walk(inner, &format!("{path}[]"), silent);
+            }
         }
         fields
     }
