@@ -1,5 +1,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values")]
 
+mod any;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
