@@ -58,10 +58,18 @@ FROM (
 SQL
 }
 
-step="read Odoo's version"
-version=$(odoo --version | sed -n 's/^Odoo Server \(saas[~-]\)\{0,1\}\([0-9][0-9]*\.[0-9][0-9]*\).*/\2/p')
-[ -n "$version" ]
-major=${version%%.*}
+# Asking for the version takes a second, which the installation need not wait for.
+versions=$(mktemp)
+odoo --version > "$versions" &
+asking=$!
+version=
+learn_version() {
+  [ -z "$version" ] || return 0
+  step="read Odoo's version"
+  wait "$asking" || true
+  version=$(sed -n 's/^Odoo Server \(saas[~-]\)\{0,1\}\([0-9][0-9]*\.[0-9][0-9]*\).*/\2/p' "$versions")
+  [ -n "$version" ]
+}
 
 step='look into the database'
 todo=$(missing_modules)
@@ -70,12 +78,16 @@ if [ -n "$todo" ]; then
   step="install $todo"
   outcome=initialized
   set -- --database="$PGDATABASE" --init="$todo" --stop-after-init --no-http --workers=0 --max-cron-threads=0
-  if [ "$major" -ge 19 ]; then
-    if [ "$INIT_DEMO" = true ]; then set -- "$@" --with-demo; else set -- "$@" --without-demo=True; fi
-  elif [ "$INIT_DEMO" != true ]; then
+  if [ "$INIT_DEMO" = true ]; then
+    # Demonstration data is what older versions load unasked.
+    learn_version
+    [ "${version%%.*}" -lt 19 ] || set -- "$@" --with-demo
+  else
+    # Odoo 19 wants a boolean here, says so, and takes it for true.
     set -- "$@" --without-demo=all
   fi
   [ -z "$INIT_LANGUAGES" ] || set -- "$@" --load-language="$INIT_LANGUAGES"
+  step="install $todo"
   forwarding_term odoo "$@"
 
   # Odoo ignores modules that it does not find, and ends with 0 for more reasons than success.
@@ -87,5 +99,6 @@ if [ -n "$todo" ]; then
   fi
 fi
 
+learn_version
 step='report'
 printf '{"outcome":"%s","odooVersion":"%s"}\n' "$outcome" "$version" > "$message"
