@@ -15,6 +15,9 @@ FROM ${BINARY} AS binary
 
 FROM docker.io/library/debian:trixie-slim
 LABEL org.opencontainers.image.title="odoo-operator" org.opencontainers.image.licenses="Apache-2.0"
+# Receivers of notifications are checked against the public authorities, which the slim image comes without.
+RUN [ -s /etc/ssl/certs/ca-certificates.crt ] || { apt-get update && apt-get install -y --no-install-recommends \
+    ca-certificates && rm -rf /var/lib/apt/lists/*; }
 COPY --from=binary --chmod=0755 /odoo-operator /usr/local/bin/odoo-operator
 USER 65532:65532
 EXPOSE 9443 8081

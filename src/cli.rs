@@ -13,7 +13,9 @@ use odoo_operator::app::{ClustersSource, Config, TlsSource};
 use odoo_operator::postgres::config::{ClusterConfig, ClustersConfig, FLAGS_CLUSTER, SslMode};
 use odoo_operator::telemetry::LogFormat;
 use secrecy::SecretString;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use url::Url;
 
 /// Kubernetes operator for Odoo.
@@ -257,11 +259,44 @@ fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-fn json<T: DeserializeOwned>(flag: &str, text: &str) -> Result<Option<T>, String> {
+fn json<T: DeserializeOwned + Serialize>(flag: &str, text: &str) -> Result<Option<T>, String> {
     if text.trim().is_empty() {
         return Ok(None);
     }
-    serde_json::from_str(text).map(Some).map_err(|why| format!("--{flag}: is not the JSON of this field: {why}"))
+    let wrong = |why: &dyn std::fmt::Display| format!("--{flag}: is not the JSON of this field: {why}");
+    let said: Value = serde_json::from_str(text).map_err(|why| wrong(&why))?;
+    let read: T = serde_json::from_value(said.clone()).map_err(|why| wrong(&why))?;
+    // A misspelt name would otherwise be dropped without a word.
+    match serde_json::to_value(&read).ok().and_then(|read| unread(&said, &read)) {
+        Some(name) => Err(wrong(&format_args!("unknown field {name:?}"))),
+        None => Ok(Some(read)),
+    }
+}
+
+/// The first name in `said` that `read` has not.
+fn unread(said: &Value, read: &Value) -> Option<String> {
+    match (said, read) {
+        (Value::Object(said), Value::Object(read)) => {
+            said.iter().filter(|(_, value)| !value.is_null()).find_map(|(name, value)| match read.get(name) {
+                Some(read) => unread(value, read),
+                None => Some(name.clone()),
+            })
+        }
+        (Value::Array(said), Value::Array(read)) => said.iter().zip(read).find_map(|(said, read)| unread(said, read)),
+        _ => None,
+    }
+}
+
+/// clap's answer to a wrong command line as one line.
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let said: Vec<_> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    format!("{}; see odoo-operator run --help", said.join(" ").trim_start_matches("error: "))
 }
 
 impl Run {
@@ -281,6 +316,7 @@ impl Run {
                 ca: self.webhook_tls_ca.clone(),
             },
         };
+        self.files_are_there()?;
         Ok(Config {
             settings: self.settings(namespace)?,
             clusters: self.clusters()?,
@@ -299,6 +335,24 @@ impl Run {
             receiver_ca_file: self.webhook_ca_file.clone(),
             pod_name: self.pod_name.clone(),
         })
+    }
+
+    /// Files that are read later, by parts that do not know which flag named them.
+    fn files_are_there(&self) -> Result<(), String> {
+        let files = matches!(self.tls_source, TlsKind::Files);
+        let named = [
+            ("client-ca-file", self.client_ca_file.as_ref()),
+            ("webhook-ca-file", self.webhook_ca_file.as_ref()),
+            ("webhook-tls-cert", Some(&self.webhook_tls_cert).filter(|_| files)),
+            ("webhook-tls-key", Some(&self.webhook_tls_key).filter(|_| files)),
+            ("webhook-tls-ca", self.webhook_tls_ca.as_ref().filter(|_| files)),
+        ];
+        for (flag, file) in named.into_iter().filter_map(|(flag, file)| Some((flag, file?))) {
+            if let Err(why) = std::fs::File::open(file) {
+                return Err(format!("--{flag}: cannot read {}: {why}; name a PEM file that is there", file.display()));
+            }
+        }
+        Ok(())
     }
 
     fn settings(&self, operator_namespace: String) -> Result<Settings, String> {
@@ -384,6 +438,11 @@ mod tests {
     fn a_wrong_flag_is_named_with_what_would_be_right() {
         for (arguments, words) in [
             (&["--default-odoo-resources", "{"][..], "--default-odoo-resources"),
+            (&["--default-odoo-resources", r#"{"requets": {"cpu": "1"}}"#], "unknown field \"requets\""),
+            (&["--default-odoo-tolerations", r#"[{"kye": "a"}]"#], "unknown field \"kye\""),
+            (&["--client-ca-file", "/no/such"], "--client-ca-file: cannot read /no/such"),
+            (&["--webhook-ca-file", "/no/such"], "--webhook-ca-file: cannot read /no/such"),
+            (&["--tls-source", "files", "--webhook-tls-cert", "/no/such"], "--webhook-tls-cert: cannot read /no/such"),
             (&["--default-gateway-ref-name", "x"], "go together"),
             (&["--postgres-host", "db"], "--postgres-admin-password-file: is required"),
             (&["--postgres-host", "db", "--postgres-admin-password-file", "/no/such"], "/no/such"),
@@ -393,6 +452,19 @@ mod tests {
         ] {
             let problem = config(arguments).map(|_| ()).unwrap_err();
             assert!(problem.contains(words), "{arguments:?}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_command_line_that_cannot_be_read_is_one_line_too() {
+        for (arguments, words) in [
+            (&["odoo-operator", "--no-such"][..], "'--no-such'"),
+            (&["odoo-operator", "run", "--log-format=xml"], "[possible values: text, json]"),
+            (&["odoo-operator", "--webhook-port=x"], "--webhook-port"),
+            (&["odoo-operator", "frob"], "'frob'"),
+        ] {
+            let said = one_line(&Cli::try_parse_from(arguments).unwrap_err());
+            assert!(said.contains(words) && !said.contains('\n'), "{said}");
         }
     }
 

@@ -18,7 +18,15 @@ async fn main() -> ExitCode {
         eprintln!("odoo-operator: another TLS provider is installed already; this is a defect of the build");
         return ExitCode::FAILURE;
     }
-    let Cli { command, run } = Cli::parse();
+    let Cli { command, run } = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Help and version are asked for.
+        Err(error) if !error.use_stderr() => error.exit(),
+        Err(error) => {
+            eprintln!("odoo-operator: {}", cli::one_line(&error));
+            return ExitCode::from(2);
+        }
+    };
     let result = match command {
         None => start(run).await,
         Some(Command::Run(run)) => start(*run).await,

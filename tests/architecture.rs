@@ -177,14 +177,21 @@ fn generated_files_are_current() {
 
 #[test]
 fn a_wrong_flag_ends_with_one_line_that_names_it() {
-    let output = Command::new(env!("CARGO_BIN_EXE_odoo-operator"))
-        .args(["run", "--operator-namespace=x", "--postgres-host=db"])
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(said.trim_end().lines().count(), 1, "{said}");
-    assert!(said.contains("--postgres-admin-password-file"), "{said}");
+    for (flag, words) in [
+        ("--postgres-host=db", "--postgres-admin-password-file"),
+        ("--no-such-flag", "--no-such-flag"),
+        ("--log-format=xml", "text, json"),
+        ("--webhook-ca-file=/no/such", "--webhook-ca-file: cannot read /no/such"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_odoo-operator"))
+            .args(["run", "--operator-namespace=x", flag])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2), "{flag}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        assert!(said.contains(words), "{said}");
+    }
 }
 
 #[test]
