@@ -6,6 +6,7 @@
 
 mod admission;
 mod adoption;
+mod chart;
 mod deletion;
 mod life;
 mod notifications;
