@@ -50,9 +50,10 @@ async fn main() -> ExitCode {
 }
 
 fn write_docs(dir: &Path) -> std::io::Result<()> {
-    std::fs::create_dir_all(dir)?;
-    for (name, text) in docs::pages().into_iter().chain([("flags.md", cli::reference())]) {
-        std::fs::write(dir.join(name), text)?;
+    for (name, text) in docs::pages().into_iter().chain([("flags.md".to_owned(), cli::reference())]) {
+        let path = dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(dir))?;
+        std::fs::write(path, text)?;
     }
     Ok(())
 }

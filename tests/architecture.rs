@@ -163,13 +163,19 @@ fn operator(arguments: &[&str]) -> String {
 fn generated_files_are_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fresh = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
+    let _ = std::fs::remove_dir_all(&fresh);
     operator(&["docs", "--dir", fresh.to_str().unwrap()]);
-    for entry in std::fs::read_dir(&fresh).unwrap() {
-        let path = entry.unwrap().path();
-        let kept = root.join("docs").join(path.file_name().unwrap());
-        let same = std::fs::read(&kept).ok() == std::fs::read(&path).ok();
-        assert!(same, "{} is not current: run `cargo run -- docs`", kept.display());
+    for folder in [fresh.clone(), fresh.join("api")] {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file())
+        {
+            let kept = root.join("docs").join(path.strip_prefix(&fresh).unwrap());
+            let same = std::fs::read(&kept).ok() == std::fs::read(&path).ok();
+            assert!(same, "{} is not current: run `cargo run -- docs`", kept.display());
+        }
     }
+    // A kind or version that went leaves no page behind.
+    let pages = |folder: &Path| std::fs::read_dir(folder.join("api")).unwrap().count();
+    assert_eq!(pages(&root.join("docs")), pages(&fresh));
     let crds = std::fs::read_to_string(root.join("charts/odoo-operator/crds/crds.yaml")).unwrap();
     let current = operator(&["crds", "--chart"]);
     assert!(crds == current, "run `cargo run -- crds --chart > charts/odoo-operator/crds/crds.yaml`");

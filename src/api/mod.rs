@@ -7,6 +7,7 @@ pub mod conditions;
 pub mod crds;
 pub mod labels;
 pub mod quantity;
+pub mod reference;
 pub mod settings;
 pub mod v1;
 pub mod v1alpha1;

@@ -54,7 +54,7 @@ pub struct OdooBackupJobSpec {
     pub cancel: Option<bool>,
 }
 
-/// Format of a backup.
+/// Format of a backup: zip is Odoo's own with files, dump is PostgreSQL's custom format, sql is plain; absent means zip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum BackupFormat {
@@ -67,7 +67,8 @@ pub enum BackupFormat {
     Dump,
 }
 
-/// What a file that the database names and the volume lacks does.
+/// What a file that the database names and the volume lacks does: Warn lists it in status and manifest, Fail ends the
+/// backup; absent means Warn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MissingFiles {
     /// It is listed in status and manifest.

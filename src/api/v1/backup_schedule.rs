@@ -57,7 +57,7 @@ pub struct OdooBackupScheduleSpec {
     pub verify: Option<Verify>,
 }
 
-/// What happens when a backup is due while one is running.
+/// What happens when a backup is due while one is running: with Forbid it is left out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum ConcurrencyPolicy {
     /// It is left out.

@@ -79,7 +79,8 @@ pub struct S3CredentialsRef {
     pub namespace: Option<String>,
 }
 
-/// How a bucket is addressed.
+/// How a bucket is addressed: path (`https://endpoint/bucket/key`), virtual (`https://bucket.endpoint/key`), or auto:
+/// virtual for AWS, path elsewhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum AddressingStyle {

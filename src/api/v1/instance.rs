@@ -175,7 +175,8 @@ pub struct OdooInstanceSpec {
     pub suspend: Option<bool>,
 }
 
-/// What an instance is used for.
+/// What an instance is used for: Production is the one that people work with, Staging (the default) a copy to try
+/// things on, kept neutralised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Environment {
     /// A copy to try things on: kept neutralised.
@@ -185,7 +186,8 @@ pub enum Environment {
     Production,
 }
 
-/// What happens to the data of a deleted instance.
+/// What happens to database, role and volume when the instance is deleted: Retain (also when absent) keeps them, marked
+/// with who they belonged to, and Delete removes them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum DeletionPolicy {
     /// Database, role and volume stay, marked with who they belonged to.
@@ -221,7 +223,8 @@ pub struct DatabaseSpec {
     pub second_database: Option<String>,
 }
 
-/// What happens when an initialised database is gone.
+/// What happens when an initialised database is gone: Ignore reports it and changes nothing, Recreate initialises a new
+/// one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum MissingPolicy {
     /// Report it and change nothing.

@@ -118,7 +118,8 @@ pub struct Initialization {
     pub clone: Option<CloneSource>,
 }
 
-/// How a database is filled the first time.
+/// How a database is filled the first time: fresh, restore, clone, or none to leave it alone; absent goes by which block
+/// is there, else fresh.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum InitializationMode {
@@ -197,7 +198,8 @@ pub struct CloneSource {
     pub neutralize: Option<bool>,
 }
 
-/// How files are copied from one volume to another.
+/// How files are copied from one volume to another: by volume snapshot, by copy, or auto: a snapshot where both volumes
+/// have the same class and the class can, else a copy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum FilestoreMethod {
@@ -239,7 +241,8 @@ pub struct Upgrade {
     pub keep_web_running: Option<bool>,
 }
 
-/// What a change of the image does.
+/// What a change of the image does: with None the pods are replaced, with UpgradeModules only after an upgrade of all
+/// modules succeeded on the new image.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum OnImageChange {
     /// The pods are replaced.
@@ -278,7 +281,8 @@ pub struct Strategy {
     pub rolling_update: Option<RollingUpdate>,
 }
 
-/// How pods are replaced.
+/// How pods are replaced: with Recreate all old ones go before new ones come, with RollingUpdate new ones come before old
+/// ones go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum StrategyType {
     /// All old pods go before new ones come.
