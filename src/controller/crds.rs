@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
@@ -56,7 +57,7 @@ pub enum Error {
         source: reqwest::Error,
     },
     /// `/convert` did not answer.
-    #[error("{url} does not answer, so v1alpha1 is not served: {reason}")]
+    #[error("{url} does not answer, so v1alpha1 cannot be converted: {reason}")]
     Convert {
         /// Address that the API server would call.
         url: String,
@@ -82,29 +83,44 @@ pub enum Error {
 /// Brings every CRD to its final form, through the stages that a conversion webhook needs. Writes nothing when all is
 /// as it should be (changing a CRD tears down its watches).
 pub async fn install(client: &Client, conversion: &Conversion, ca_pem: &str) -> Result<(), Error> {
-    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let done = Form { conversion: conversion.clone(), v1alpha1_served: true, stored: Version::V1 };
-    let mut staged = Vec::new();
-    for desired in in_form(&done) {
-        let name = desired.name_any();
-        let live = api.get_opt(&name).await.map_err(|source| call("read", &name, source))?;
-        if version(&desired, Version::V1Alpha1).is_none() || live.is_some_and(|live| settled(&live, &desired, ca_pem)) {
-            apply(&api, &desired).await?;
-        } else {
-            stage(client, &api, &name, conversion, ca_pem).await?;
-            staged.push(desired);
-        }
-    }
+    // All at once: the API server takes its time to establish each.
+    let prepared = in_form(&done).into_iter().map(|desired| prepare(client, desired, conversion, ca_pem));
+    let staged: Vec<_> = try_join_all(prepared).await?.into_iter().flatten().collect();
     if staged.is_empty() {
         return Ok(());
     }
     convert_answers(client, conversion, ca_pem).await?;
-    for desired in &staged {
-        apply(&api, desired).await?;
-    }
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    try_join_all(staged.iter().map(|desired| apply(&api, desired))).await?;
     let names: Vec<_> = staged.iter().map(ResourceExt::name_any).collect();
     tracing::info!(crds = names.join(","), "v1alpha1 is served");
     Ok(())
+}
+
+/// Applies a CRD that needs no stages; returns one that waits for `/convert`.
+async fn prepare(
+    client: &Client,
+    desired: CustomResourceDefinition,
+    conversion: &Conversion,
+    ca_pem: &str,
+) -> Result<Option<CustomResourceDefinition>, Error> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let name = desired.name_any();
+    let live = api.get_opt(&name).await.map_err(|source| call("read", &name, source))?;
+    let direct = version(&desired, Version::V1Alpha1).is_none()
+        || live.as_ref().is_some_and(|live| settled(live, &desired, ca_pem));
+    if direct {
+        apply(&api, &desired).await?;
+        return Ok(None);
+    }
+    // Strategy Webhook and the CA, while what is stored and served stays as it is.
+    let form = staging_form(live.as_ref(), conversion);
+    for staging in in_form(&form).into_iter().filter(|crd| crd.name_any() == name) {
+        apply(&api, &staging).await?;
+    }
+    inject::inject(client, &Target::Crd(name), ca_pem).await?;
+    Ok(Some(desired))
 }
 
 /// The way out: v1alpha1 is no longer served and nothing is converted, so that objects and namespaces can be deleted
@@ -132,34 +148,54 @@ pub async fn retire(client: &Client) -> Result<(), Error> {
     Ok(())
 }
 
-/// Waits until the API server serves every kind of v1alpha1.
+/// Waits until the API server serves every kind of v1alpha1, and would get an answer when it converts: the CRDs of an
+/// installation before may be served all the time, and trust a CA that is gone.
 pub async fn wait_until_served(client: &Client, timeout: Duration) -> Result<(), Error> {
-    let wanted: BTreeSet<String> = all()
-        .into_iter()
-        .filter(|crd| version(crd, Version::V1Alpha1).is_some())
-        .map(|crd| crd.spec.names.plural)
-        .collect();
-    let group_version = format!("{GROUP}/{}", Version::V1Alpha1.name());
     let deadline = Instant::now() + timeout;
     loop {
-        let served = match client.list_api_group_resources(&group_version).await {
-            Ok(list) => list.resources.into_iter().map(|resource| resource.name).collect(),
-            Err(error) if is_not_found(&error) => BTreeSet::new(),
-            Err(source) if Instant::now() >= deadline => return Err(call("discover", &group_version, source)),
-            Err(error) => {
-                tracing::warn!(%error, "cannot ask for the served kinds; trying again");
-                BTreeSet::new()
-            }
-        };
-        let missing: Vec<&str> = wanted.difference(&served).map(String::as_str).collect();
-        if missing.is_empty() {
-            return Ok(());
+        match is_served(client, timeout).await {
+            Err(_) if Instant::now() < deadline => sleep(RETRY).await,
+            outcome => return outcome,
         }
-        if Instant::now() >= deadline {
-            return Err(Error::NotServed { missing: missing.join(", "), waited: timeout });
-        }
-        sleep(RETRY).await;
     }
+}
+
+async fn is_served(client: &Client, waited: Duration) -> Result<(), Error> {
+    let wanted: Vec<_> = all().into_iter().filter(|crd| version(crd, Version::V1Alpha1).is_some()).collect();
+    let group_version = format!("{GROUP}/{}", Version::V1Alpha1.name());
+    let served: BTreeSet<String> = match client.list_api_group_resources(&group_version).await {
+        Ok(list) => list.resources.into_iter().map(|resource| resource.name).collect(),
+        Err(error) if is_not_found(&error) => BTreeSet::new(),
+        Err(source) => return Err(call("discover", &group_version, source)),
+    };
+    let plurals = wanted.iter().map(|crd| crd.spec.names.plural.as_str());
+    let missing: Vec<&str> = plurals.filter(|plural| !served.contains(*plural)).collect();
+    if !missing.is_empty() {
+        return Err(Error::NotServed { missing: missing.join(", "), waited });
+    }
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for name in wanted.iter().map(ResourceExt::name_any) {
+        let live = api.get(&name).await.map_err(|source| call("read", &name, source))?;
+        if let Some((conversion, ca_pem)) = converted_by(&live) {
+            ask(client, &conversion, &ca_pem).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Who converts, and the CA that it is trusted by; `None` when the CRD says that nobody has to.
+fn converted_by(live: &CustomResourceDefinition) -> Option<(Conversion, String)> {
+    let webhook = live.spec.conversion.as_ref()?.webhook.as_ref()?.client_config.as_ref()?;
+    let ca_pem = String::from_utf8(webhook.ca_bundle.as_ref()?.0.clone()).ok()?;
+    let conversion = match (&webhook.service, &webhook.url) {
+        (Some(service), _) => Conversion::Service {
+            namespace: service.namespace.clone(),
+            name: service.name.clone(),
+            port: service.port.and_then(|port| u16::try_from(port).ok()).unwrap_or(443),
+        },
+        (None, url) => Conversion::Url(url.as_ref()?.trim_end_matches(CONVERT_PATH).to_owned()),
+    };
+    Some((conversion, ca_pem))
 }
 
 /// Whether the live CRD converts through us already, so that a change of its schema needs no stages.
@@ -171,23 +207,6 @@ fn settled(live: &CustomResourceDefinition, desired: &CustomResourceDefinition, 
     contains(&live_conversion, &wanted)
         && version(live, Version::V1Alpha1).is_some_and(|version| version.served)
         && version(live, Version::V1).is_some_and(|version| version.storage)
-}
-
-/// Strategy Webhook and the CA, while what is stored and served stays as it is.
-async fn stage(
-    client: &Client,
-    api: &Api<CustomResourceDefinition>,
-    name: &str,
-    conversion: &Conversion,
-    ca_pem: &str,
-) -> Result<(), Error> {
-    let live = api.get_opt(name).await.map_err(|source| call("read", name, source))?;
-    let form = staging_form(live.as_ref(), conversion);
-    for desired in in_form(&form).into_iter().filter(|crd| crd.name_any() == name) {
-        apply(api, &desired).await?;
-    }
-    inject::inject(client, &Target::Crd(name.to_owned()), ca_pem).await?;
-    Ok(())
 }
 
 /// The form in which the conversion webhook is prepared: nothing is served through it that was not before.
@@ -231,20 +250,29 @@ fn is_established(crd: &CustomResourceDefinition) -> bool {
 async fn convert_answers(client: &Client, conversion: &Conversion, ca_pem: &str) -> Result<(), Error> {
     let deadline = Instant::now() + ANSWER_WITHIN;
     loop {
-        let (url, address) = match conversion {
-            Conversion::None => return Ok(()),
-            Conversion::Url(base) => (format!("{}{CONVERT_PATH}", base.trim_end_matches('/')), None),
-            Conversion::Service { namespace, name, port } => (
-                format!("https://{name}.{namespace}.svc:{port}{CONVERT_PATH}"),
-                cluster_address(client, namespace, name, *port).await?,
-            ),
-        };
-        match probe(&url, address, ca_pem).await? {
-            None => return Ok(()),
-            Some(reason) if Instant::now() >= deadline => return Err(Error::Convert { url, reason }),
-            Some(reason) => tracing::debug!(url, reason, "the conversion webhook does not answer yet"),
+        match ask(client, conversion, ca_pem).await {
+            Err(error @ Error::Convert { .. }) if Instant::now() < deadline => {
+                tracing::debug!(%error, "the conversion webhook does not answer yet");
+            }
+            outcome => return outcome,
         }
         sleep(RETRY).await;
+    }
+}
+
+/// Calls `/convert` once, as the API server will.
+async fn ask(client: &Client, conversion: &Conversion, ca_pem: &str) -> Result<(), Error> {
+    let (url, address) = match conversion {
+        Conversion::None => return Ok(()),
+        Conversion::Url(base) => (format!("{}{CONVERT_PATH}", base.trim_end_matches('/')), None),
+        Conversion::Service { namespace, name, port } => (
+            format!("https://{name}.{namespace}.svc:{port}{CONVERT_PATH}"),
+            cluster_address(client, namespace, name, *port).await?,
+        ),
+    };
+    match probe(&url, address, ca_pem).await? {
+        None => Ok(()),
+        Some(reason) => Err(Error::Convert { url, reason }),
     }
 }
 

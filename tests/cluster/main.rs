@@ -8,6 +8,7 @@ mod admission;
 mod adoption;
 mod chart;
 mod deletion;
+mod installs;
 mod life;
 mod notifications;
 mod odoo;

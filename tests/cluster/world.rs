@@ -58,6 +58,14 @@ fn text(output: &Output) -> String {
 impl World {
     /// A world of the test's own: for tests that kill the operator.
     pub fn start(name: &str) -> Self {
+        let world = Self::bare(name);
+        world.install();
+        world.start_operator();
+        world
+    }
+
+    /// A control plane without the chart.
+    pub fn bare(name: &str) -> Self {
         // Under target/: the next run takes its place.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&folder);
@@ -78,7 +86,7 @@ impl World {
                 .expect("the control plane did not start; its last lines are above")
         };
         let (kubeconfig, audit_log) = (value("KUBECONFIG="), value("AUDIT_LOG=").into());
-        let world = Self {
+        Self {
             folder,
             kubeconfig,
             audit_log,
@@ -86,22 +94,25 @@ impl World {
             ports: (free_port(), free_port()),
             _plane: plane,
             _output: lines,
-        };
-        world.install();
-        world.start_operator();
-        world
+        }
     }
 
-    fn install(&self) {
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/odoo-operator");
-        let url = format!("webhook.url=https://127.0.0.1:{}", self.ports.0);
+    /// Helm as the cluster's administrator, in the operator's namespace.
+    pub fn helm(&self, arguments: &[&str]) {
         let helm = Command::new("helm")
-            .args(["install", "odoo-operator", chart, "--namespace", "odoo-operator", "--create-namespace"])
-            .args(["--set", &url, "--kubeconfig", &self.kubeconfig])
+            .args(arguments)
+            .args(["--namespace=odoo-operator", "--kubeconfig", &self.kubeconfig])
             .env("HOME", &self.folder)
             .output()
             .expect("helm cannot be run; use `scripts/test cluster`");
-        assert!(helm.status.success(), "{}", text(&helm));
+        assert!(helm.status.success(), "helm {arguments:?}: {}", text(&helm));
+    }
+
+    /// Installs the chart for an operator outside of the cluster, and makes that one's kubeconfig.
+    pub fn install(&self) {
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/odoo-operator");
+        let url = format!("webhook.url=https://127.0.0.1:{}", self.ports.0);
+        self.helm(&["install", "odoo-operator", chart, "--create-namespace", "--wait", "--set", &url]);
         let token = self.ok(&["create", "token", "odoo-operator", "--namespace=odoo-operator", "--duration=24h"]);
         let mut config: serde_json::Value =
             serde_json::from_str(&self.ok(&["config", "view", "--raw", "--output=json"])).unwrap();

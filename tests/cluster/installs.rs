@@ -1,0 +1,40 @@
+//! Installed, used and removed, again and again.
+
+use super::world::World;
+
+#[test]
+fn after_helm_install_the_next_apply_works_twenty_times_over() {
+    let world = World::bare("installs");
+    let space = world.namespace("empty-installs");
+    let v1 = space.quick_start("my-odoo").replace("spec:\n", "spec:\n  deletionPolicy: Delete\n");
+    let v1alpha1 = format!(
+        r"apiVersion: bemade.org/v1alpha1
+kind: OdooInstance
+metadata: {{name: old}}
+spec:
+  adminPassword: secret
+  image: odoo:19.0
+  ingress: {{hosts: [old.{}.example.com]}}
+",
+        space.name
+    );
+    for round in 0..20 {
+        world.install();
+        // Ready, as `helm install --wait` sees it, then `odoo-operator wait`, as the chart's hook runs it.
+        world.start_operator();
+        let manifests = if round % 2 == 0 { [&v1, &v1alpha1] } else { [&v1alpha1, &v1] };
+        for manifest in manifests {
+            assert!(space.apply(manifest).contains("created"), "round {round}");
+        }
+        space.ok(&["delete", "odooinstances", "--all", "--timeout=30s"]);
+        world.kill_operator();
+        world.helm(&["uninstall", "odoo-operator", "--wait"]);
+        // What the next installation finds: nothing; the CRDs and their CA; CRDs that trust a CA that is gone.
+        if round % 3 == 0 {
+            world.ok(&["delete", "crd", "--all"]);
+        }
+        if round % 3 != 1 {
+            world.ok(&["delete", "secret", "--all", "--namespace=odoo-operator"]);
+        }
+    }
+}
