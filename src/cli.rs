@@ -137,6 +137,9 @@ pub struct Run {
     /// Take PUBLIC's CONNECT from databases that were there before this operator.
     #[arg(long, env)]
     pub isolate_adopted_databases: bool,
+    /// Pull Secrets of the operator's namespace, separated by commas, that are mirrored to instances that name them.
+    #[arg(long, env, value_delimiter = ',')]
+    pub pull_secret_allow_list: Vec<String>,
     /// Namespace that the operator runs in.
     #[arg(long, env, default_value = "")]
     pub operator_namespace: String,
@@ -386,6 +389,7 @@ impl Run {
                 allow: self.webhook_allow_cidr.clone(),
                 require_https: self.webhook_require_https,
             },
+            pull_secret_allow_list: self.pull_secret_allow_list.clone(),
             isolate_adopted_databases: self.isolate_adopted_databases,
         })
     }

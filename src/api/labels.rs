@@ -23,6 +23,8 @@ pub const CONTENT_HASH: &str = "bemade.org/content-hash";
 pub const CONFIRM_DELETE: &str = "bemade.org/confirm-delete";
 /// On a volume that outlived its instance: whose it was, as JSON.
 pub const RETAINED: &str = "bemade.org/retained";
+/// On a Secret that was mirrored from the operator's namespace: `namespace/name@resourceVersion` of its source.
+pub const MIRRORED_FROM: &str = "bemade.org/mirrored-from";
 /// Namespaces whose objects may refer to this one, separated by commas; `*` for all.
 pub const ALLOW_FROM_NAMESPACES: &str = "bemade.org/allow-from-namespaces";
 

@@ -17,6 +17,8 @@ pub struct Settings {
     pub job_history_limit: usize,
     /// Which webhook addresses may be called.
     pub webhook_policy: WebhookPolicy,
+    /// Pull Secrets of the operator's namespace that instances elsewhere may name.
+    pub pull_secret_allow_list: Vec<String>,
     /// Whether PUBLIC loses CONNECT on adopted databases without asking.
     pub isolate_adopted_databases: bool,
 }

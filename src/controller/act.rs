@@ -17,7 +17,7 @@ use super::databases::{Target, is_legacy};
 use super::instance::{Context, Pass, now};
 use super::notifications::LAST_WORDS;
 use super::observe::Seen;
-use super::{Error, Result, status};
+use super::{Error, Result, pull_secret, status};
 use crate::api::labels::{FIELD_MANAGER, INSTANCE_FINALIZER, INSTANCE_UID, RETAINED};
 use crate::api::v1::OdooInitJob;
 use crate::lifecycle::{Child, Effect};
@@ -84,6 +84,10 @@ async fn ensure(context: &Context, pass: &Pass, world: &Seen, child: Child) -> R
     let Some(desired) = &world.desired else { return Ok(Progress::Done) };
     let (client, stores, owner) = (&context.client, &context.stores, &pass.owner);
     let applied = match child {
+        Child::PullSecret => {
+            pull_secret::ensure(context, pass).await?;
+            Applied::Done
+        }
         Child::OdooConf => return ensure_conf(context, owner, &desired.conf).await,
         Child::ServiceAccount => {
             apply::ensure(client, &stores.service_accounts, &desired.service_account, owner).await?

@@ -17,6 +17,7 @@ mod lookup;
 mod memory;
 pub mod notifications;
 mod observe;
+mod pull_secret;
 pub mod run;
 mod status;
 pub mod stores;

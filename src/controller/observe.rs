@@ -9,7 +9,7 @@ use super::credentials::State;
 use super::databases::{Target, is_legacy};
 use super::desired::Desired;
 use super::instance::{Context, Pass};
-use super::{Result, init_job};
+use super::{Result, init_job, pull_secret};
 use crate::api::labels::INSTANCE_UID;
 use crate::api::v1::{OdooInitJob, OperationKind};
 use crate::lifecycle::{Child, ChildState, Database, InitWork, Observed, Workload};
@@ -72,6 +72,7 @@ pub async fn observe(context: &Context, pass: &Pass) -> Result<Seen> {
     let desired = Desired::new(&inputs, &context.stores, owner, pass.phase());
     observed.children = desired.compare(&context.stores, owner, complete);
     observed.children.insert(Child::Credentials, credentials);
+    observed.children.insert(Child::PullSecret, pull_secret::state(context, pass));
     for (child, what) in context.foreign.of(&owner.uid) {
         observed.children.insert(child, ChildState::Foreign(what));
     }

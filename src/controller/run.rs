@@ -35,7 +35,8 @@ pub fn queues() -> (watches::Queues, Received) {
 
 /// Runs watches and reconciles until it is dropped. Never returns by itself.
 pub async fn run(context: Arc<Context>, received: Received) {
-    let mut tasks = watches::start(&context.client, &context.stores, &context.queues);
+    let mut tasks =
+        watches::start(&context.client, &context.stores, &context.queues, &context.settings.operator_namespace);
     unsupported::start(&mut tasks, &context.client, &context.stores);
     // What is there is known before anything is done about it: an empty store is not an empty cluster.
     watches::ready(&context.stores).await;

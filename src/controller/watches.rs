@@ -47,11 +47,11 @@ impl Queues {
 }
 
 /// Starts every watch. They end with the set.
-pub fn start(client: &Client, stores: &Arc<Stores>, queues: &Queues) -> JoinSet<()> {
+pub fn start(client: &Client, stores: &Arc<Stores>, queues: &Queues, operator_namespace: &str) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     primary(&mut tasks, client, stores, queues);
     children(&mut tasks, client, stores, queues);
-    secrets(&mut tasks, client, stores, queues);
+    secrets(&mut tasks, client, stores, queues, operator_namespace.to_owned());
     let routes = (client.clone(), stores.clone(), queues.clone());
     tasks.spawn(async move { follow_routes(routes.0, routes.1, routes.2).await });
     tasks
@@ -122,7 +122,13 @@ fn children(tasks: &mut JoinSet<()>, client: &Client, stores: &Arc<Stores>, queu
     });
 }
 
-fn secrets(tasks: &mut JoinSet<()>, client: &Client, stores: &Arc<Stores>, queues: &Queues) {
+fn secrets(
+    tasks: &mut JoinSet<()>,
+    client: &Client,
+    stores: &Arc<Stores>,
+    queues: &Queues,
+    operator_namespace: String,
+) {
     // Helm keeps its releases in Secrets: many, large, and never ours.
     let config = Config::default().fields("type!=helm.sh/release.v1");
     let api: Api<PartialObjectMeta<Secret>> = Api::all(client.clone());
@@ -135,8 +141,11 @@ fn secrets(tasks: &mut JoinSet<()>, client: &Client, stores: &Arc<Stores>, queue
             to_instance(&queue)(secret);
             let (namespace, name) = (secret.namespace().unwrap_or_default(), secret.name_any());
             for instance in instances.all() {
-                if instance.namespace().as_deref() == Some(&namespace) && refers_to(&instance, &name) {
-                    queue.instance(&namespace, &instance.name_any());
+                let its = instance.namespace().unwrap_or_default();
+                let pulls = instance.spec.image_pull_secret.as_ref() == Some(&name);
+                let here = its == namespace && (pulls || refers_to(&instance, &name));
+                if here || (pulls && namespace == operator_namespace) {
+                    queue.instance(&its, &instance.name_any());
                 }
             }
         })

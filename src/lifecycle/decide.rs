@@ -35,7 +35,8 @@ impl Facts<'_> {
 }
 
 /// Objects that are there from the first phase on, in the order in which they depend on each other.
-const ALWAYS: [Child; 9] = [
+const ALWAYS: [Child; 10] = [
+    Child::PullSecret,
     Child::OdooConf,
     Child::ServiceAccount,
     Child::Filestore,

@@ -9,6 +9,8 @@ pub enum Child {
     Credentials,
     /// Secret with the generated admin password.
     AdminSecret,
+    /// Secret to pull the image with, where it is mirrored from the operator's namespace.
+    PullSecret,
     /// Secret with odoo.conf.
     OdooConf,
     /// ServiceAccount of the pods.

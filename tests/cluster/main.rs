@@ -13,5 +13,6 @@ mod life;
 mod notifications;
 mod odoo;
 mod outage;
+mod pull_secret;
 mod refusals;
 mod world;

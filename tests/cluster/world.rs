@@ -132,6 +132,7 @@ impl World {
             .arg(format!("--webhook-url=https://127.0.0.1:{https}"))
             .args([format!("--webhook-port={https}"), format!("--health-probe-bind-address=127.0.0.1:{probes}")])
             .args(["--webhook-allow-cidr=127.0.0.0/8", "--default-odoo-image=odoo:19.0"])
+            .arg("--pull-secret-allow-list=shared-registry,opaque")
             .args([format!("--postgres-host={}", env("PGHOST")), format!("--postgres-port={}", self.postgres_port())])
             .args([
                 format!("--postgres-admin-user={}", env("PG_ADMIN_USER")),

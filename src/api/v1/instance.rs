@@ -84,7 +84,8 @@ pub struct OdooInstanceSpec {
     /// Container image of Odoo; absent takes the operator's default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
-    /// Secret of type kubernetes.io/dockerconfigjson for pulling the image.
+    /// Secret of type kubernetes.io/dockerconfigjson for pulling the image, in this namespace, or one in the operator's
+    /// namespace that its administrator lets instances use.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_pull_secret: Option<String>,
     /// Password of the `admin` login and of the database manager, in plain text. Accepted for compatibility; use
