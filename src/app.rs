@@ -112,7 +112,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         server::bind(config.probe_address).await.map_err(|why| Fatal(format!("--health-probe-bind-address: {why}")))?;
     let https = server::bind(config.webhook_address).await.map_err(|why| Fatal(format!("--webhook-port: {why}")))?;
     let client = connect().await?;
-    let (clusters, clusters_secret) = clusters(&client, &config).await?;
+    let (parsed, clusters_secret) = clusters(&client, &config.clusters, &config.settings.operator_namespace).await?;
+    let clusters = Clusters::new(parsed).map_err(Fatal)?;
 
     let stores = Arc::new(Stores::new(clusters.clone()));
     let settings = Arc::new(Settings {
@@ -185,7 +186,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
 }
 
 /// A client, after one call that shows whether the API server lets us in.
-async fn connect() -> Result<Client, Fatal> {
+pub async fn connect() -> Result<Client, Fatal> {
     let client = Client::try_default().await.map_err(|why| {
         Fatal(format!(
             "no way to reach a Kubernetes API server: {why}; set KUBECONFIG, or run in a pod with a ServiceAccount"
@@ -216,28 +217,26 @@ async fn api_server(client: &Client) -> Vec<IpAddr> {
     addresses
 }
 
-/// The clusters, and the name of the Secret that is to be followed.
-async fn clusters(client: &Client, config: &Config) -> Result<(Clusters, Option<String>), Fatal> {
-    let (parsed, followed) = match &config.clusters {
-        ClustersSource::Flags(parsed) => (parsed.clone(), None),
-        ClustersSource::Secret(name) => {
-            let namespace = &config.settings.operator_namespace;
-            let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-            let secret = api
-                .get_opt(name)
-                .await
-                .map_err(|why| Fatal(format!("cannot read Secret {namespace}/{name}: {why}")))?;
-            let secret = secret.ok_or_else(|| {
-                Fatal(format!(
-                    "Secret {namespace}/{name} is not there: create it with key {CLUSTERS_KEY}, or describe one cluster \
-                     with --postgres-host and --postgres-admin-password-file"
-                ))
-            })?;
-            (parse_clusters(&secret, namespace, name)?, Some(name.clone()))
-        }
+/// The clusters as they are configured, and the name of the Secret that is to be followed.
+pub async fn clusters(
+    client: &Client,
+    source: &ClustersSource,
+    namespace: &str,
+) -> Result<(ClustersConfig, Option<String>), Fatal> {
+    let name = match source {
+        ClustersSource::Flags(parsed) => return Ok((parsed.clone(), None)),
+        ClustersSource::Secret(name) => name,
     };
-    let clusters = Clusters::new(parsed).map_err(Fatal)?;
-    Ok((clusters, followed))
+    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let secret =
+        api.get_opt(name).await.map_err(|why| Fatal(format!("cannot read Secret {namespace}/{name}: {why}")))?;
+    let secret = secret.ok_or_else(|| {
+        Fatal(format!(
+            "Secret {namespace}/{name} is not there: create it with key {CLUSTERS_KEY}, or describe one cluster with \
+             --postgres-host and --postgres-admin-password-file"
+        ))
+    })?;
+    Ok((parse_clusters(&secret, namespace, name)?, Some(name.clone())))
 }
 
 fn parse_clusters(secret: &Secret, namespace: &str, name: &str) -> Result<ClustersConfig, Fatal> {

@@ -9,14 +9,15 @@ use k8s_openapi::api::core::v1::{Affinity, ResourceRequirements, Toleration};
 use odoo_operator::api::quantity;
 use odoo_operator::api::settings::{Defaults, Settings, WebhookPolicy};
 use odoo_operator::api::v1::GatewayRef;
-use odoo_operator::app::{ClustersSource, Config, TlsSource};
-use odoo_operator::postgres::config::{ClusterConfig, ClustersConfig, FLAGS_CLUSTER, SslMode};
+use odoo_operator::app::{Config, TlsSource};
 use odoo_operator::telemetry::LogFormat;
-use secrecy::SecretString;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
+
+use crate::commands::Uninstall;
+use crate::postgres_flags::PostgresFlags;
 
 /// Kubernetes operator for Odoo.
 #[derive(Debug, Parser)]
@@ -47,6 +48,8 @@ pub enum Command {
         #[arg(long, default_value_t = 120)]
         timeout: u64,
     },
+    /// Stop the operator and let go of every object, so that nothing waits for it. Instances run on.
+    Uninstall(Box<Uninstall>),
     /// Print the state machine of an OdooInstance as Markdown with a Mermaid diagram.
     Diagram,
     /// Write the generated pages of the documentation.
@@ -109,31 +112,9 @@ pub struct Run {
     /// Encryption of the mail sink.
     #[arg(long, env, default_value = "none")]
     pub default_staging_smtp_encryption: String,
-    /// Secret in the operator's namespace with the PostgreSQL clusters, key clusters.yaml. --postgres-host takes its
-    /// place.
-    #[arg(long, env, default_value = "postgres-clusters")]
-    pub postgres_clusters_secret: String,
-    /// Host of the one PostgreSQL cluster, instead of a clusters Secret.
-    #[arg(long, env, default_value = "")]
-    pub postgres_host: String,
-    /// Port of the one PostgreSQL cluster.
-    #[arg(long, env, default_value_t = 5432)]
-    pub postgres_port: u16,
-    /// Admin role of the one PostgreSQL cluster.
-    #[arg(long, env, default_value = "postgres")]
-    pub postgres_admin_user: String,
-    /// File with the admin role's password.
-    #[arg(long, env)]
-    pub postgres_admin_password_file: Option<PathBuf>,
-    /// Database of the admin role's sessions.
-    #[arg(long, env, default_value = "postgres")]
-    pub postgres_admin_database: String,
-    /// disable, prefer, require, verify-ca or verify-full.
-    #[arg(long, env, default_value = "prefer")]
-    pub postgres_sslmode: SslMode,
-    /// PEM file of the authorities that may sign the PostgreSQL server's certificate.
-    #[arg(long, env)]
-    pub postgres_ca_file: Option<PathBuf>,
+    /// Where PostgreSQL is.
+    #[command(flatten)]
+    pub postgres: PostgresFlags,
     /// Take PUBLIC's CONNECT from databases that were there before this operator.
     #[arg(long, env)]
     pub isolate_adopted_databases: bool,
@@ -258,7 +239,7 @@ fn size(text: &str) -> Result<String, String> {
     }
 }
 
-fn given(text: &str) -> Option<String> {
+pub(crate) fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
@@ -322,7 +303,7 @@ impl Run {
         self.files_are_there()?;
         Ok(Config {
             settings: self.settings(namespace)?,
-            clusters: self.clusters()?,
+            clusters: self.postgres.clusters()?,
             webhook_address: SocketAddr::new(self.webhook_bind_address, self.webhook_port),
             probe_address: probe_address.map_err(|_| {
                 format!(
@@ -393,38 +374,13 @@ impl Run {
             isolate_adopted_databases: self.isolate_adopted_databases,
         })
     }
-
-    fn clusters(&self) -> Result<ClustersSource, String> {
-        let Some(host) = given(&self.postgres_host) else {
-            return Ok(ClustersSource::Secret(self.postgres_clusters_secret.clone()));
-        };
-        let file = self
-            .postgres_admin_password_file
-            .as_ref()
-            .ok_or("--postgres-admin-password-file: is required with --postgres-host")?;
-        let read = |flag: &str, file: &PathBuf| {
-            std::fs::read_to_string(file).map_err(|why| format!("--{flag}: cannot read {}: {why}", file.display()))
-        };
-        let password = read("postgres-admin-password-file", file)?;
-        let ca_cert = self.postgres_ca_file.as_ref().map(|file| read("postgres-ca-file", file)).transpose()?;
-        let cluster = ClusterConfig {
-            name: FLAGS_CLUSTER.to_owned(),
-            host,
-            port: self.postgres_port,
-            admin_user: self.postgres_admin_user.clone(),
-            admin_password: SecretString::from(password.trim_end_matches(['\r', '\n'])),
-            default: true,
-            sslmode: self.postgres_sslmode,
-            ca_cert,
-            admin_database: self.postgres_admin_database.clone(),
-        };
-        ClustersConfig::from_flags(cluster).map(ClustersSource::Flags).map_err(|why| format!("--postgres-…: {why}"))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory as _;
+
+    use odoo_operator::app::ClustersSource;
 
     use super::*;
 

@@ -1,6 +1,8 @@
 //! The operator's binary: arguments to one subcommand.
 
 mod cli;
+mod commands;
+mod postgres_flags;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,6 +34,7 @@ async fn main() -> ExitCode {
         Some(Command::Run(run)) => start(*run).await,
         Some(Command::Crds { chart }) => print_crds(chart),
         Some(Command::Wait { timeout }) => wait(Duration::from_secs(timeout)).await,
+        Some(Command::Uninstall(uninstall)) => uninstall.run().await,
         Some(Command::Diagram) => {
             print!("{}", lifecycle::mermaid());
             Ok(())
@@ -58,6 +61,7 @@ fn write_docs(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
+/// The exit code and a line for people, when it failed.
 type Outcome = Result<(), (u8, String)>;
 
 async fn start(run: Run) -> Outcome {

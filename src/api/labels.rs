@@ -33,6 +33,9 @@ pub const INSTANCE_FINALIZER: &str = "bemade.org/postgres-cleanup";
 /// Finalizer of a job object until its outcome is recorded.
 pub const JOB_FINALIZER: &str = "bemade.org/operation";
 
+/// Finalizer that the Python operator left on its objects.
+pub const KOPF_FINALIZER: &str = "kopf.zalando.org/KopfFinalizerMarker";
+
 /// Field manager of child objects and of status.
 pub const FIELD_MANAGER: &str = "odoo-operator";
 /// Field manager of the CRDs.

@@ -16,11 +16,13 @@ pub mod instance;
 mod lookup;
 mod memory;
 pub mod notifications;
+pub mod objects;
 mod observe;
 mod pull_secret;
 pub mod run;
 mod status;
 pub mod stores;
+pub mod uninstall;
 mod unsupported;
 pub mod watches;
 

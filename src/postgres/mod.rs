@@ -11,6 +11,7 @@ pub mod config;
 mod connect;
 pub mod database;
 mod error;
+mod hand_back;
 mod harden;
 mod ident;
 pub mod inventory;

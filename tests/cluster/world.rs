@@ -51,7 +51,7 @@ pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn text(output: &Output) -> String {
+pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
@@ -99,26 +99,41 @@ impl World {
 
     /// Helm as the cluster's administrator, in the operator's namespace.
     pub fn helm(&self, arguments: &[&str]) {
-        let helm = Command::new("helm")
-            .args(arguments)
-            .args(["--namespace=odoo-operator", "--kubeconfig", &self.kubeconfig])
-            .env("HOME", &self.folder)
-            .output()
-            .expect("helm cannot be run; use `scripts/test cluster`");
+        let helm = self.helm_command(arguments).output().expect("helm cannot be run; use `scripts/test cluster`");
         assert!(helm.status.success(), "helm {arguments:?}: {}", text(&helm));
+    }
+
+    pub fn helm_command(&self, arguments: &[&str]) -> Command {
+        let mut helm = Command::new("helm");
+        helm.args(arguments)
+            .args(["--namespace=odoo-operator", "--kubeconfig", &self.kubeconfig])
+            .env("HOME", &self.folder);
+        helm
     }
 
     /// Installs the chart for an operator outside of the cluster, and makes that one's kubeconfig.
     pub fn install(&self) {
+        self.install_with(&[]);
+    }
+
+    /// The same, with more values.
+    pub fn install_with(&self, values: &[&str]) {
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/odoo-operator");
         let url = format!("webhook.url=https://127.0.0.1:{}", self.ports.0);
-        self.helm(&["install", "odoo-operator", chart, "--create-namespace", "--wait", "--set", &url]);
-        let token = self.ok(&["create", "token", "odoo-operator", "--namespace=odoo-operator", "--duration=24h"]);
+        let mut arguments = vec!["install", "odoo-operator", chart, "--create-namespace", "--wait", "--set", &url];
+        arguments.extend(values.iter().flat_map(|value| ["--set", value]));
+        self.helm(&arguments);
+        self.log_in("odoo-operator", &self.folder.join("operator.kubeconfig"));
+        std::fs::write(self.folder.join("password"), env("PG_ADMIN_PASSWORD")).unwrap();
+    }
+
+    /// Writes a kubeconfig of a ServiceAccount in the operator's namespace.
+    pub fn log_in(&self, account: &str, file: &Path) {
+        let token = self.ok(&["create", "token", account, "--namespace=odoo-operator", "--duration=24h"]);
         let mut config: serde_json::Value =
             serde_json::from_str(&self.ok(&["config", "view", "--raw", "--output=json"])).unwrap();
         config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
-        std::fs::write(self.folder.join("operator.kubeconfig"), config.to_string()).unwrap();
-        std::fs::write(self.folder.join("password"), env("PG_ADMIN_PASSWORD")).unwrap();
+        std::fs::write(file, config.to_string()).unwrap();
     }
 
     /// Starts the operator with the chart's rights and waits until both versions are served.
@@ -170,6 +185,11 @@ impl World {
         if let Some(status) = operator.as_mut().and_then(|child| child.try_wait().unwrap()) {
             panic!("the operator ended with {status}:\n{}", self.operator_log());
         }
+    }
+
+    /// Whether the operator's process is there.
+    pub fn runs(&self) -> bool {
+        self.operator.lock().unwrap().as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// kill -9.

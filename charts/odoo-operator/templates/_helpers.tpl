@@ -66,3 +66,8 @@ service:
     - odoobackupschedules
   scope: Namespaced
 {{- end }}
+
+{{- define "odoo-operator.uninstallRights" -}}
+helm.sh/hook: pre-delete
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded,hook-failed
+{{- end }}

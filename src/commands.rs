@@ -1,0 +1,63 @@
+//! Subcommands that look at, or change, a whole cluster once: their flags, and from flags to the call.
+
+use std::time::Duration;
+
+use clap::Args;
+use odoo_operator::app;
+use odoo_operator::controller::uninstall::{self, Options};
+use odoo_operator::postgres::Clusters;
+
+use crate::Outcome;
+use crate::cli::given;
+use crate::postgres_flags::PostgresFlags;
+
+/// Flags of `uninstall`.
+#[derive(Debug, Args)]
+pub struct Uninstall {
+    /// Set deletionPolicy Retain on every instance, instead of refusing while one has Delete.
+    #[arg(long)]
+    retain: bool,
+    /// Go back to the operator of v1alpha1: store everything as v1alpha1, and give databases back to their roles and
+    /// volume claims to their instances.
+    #[arg(long)]
+    to_v1alpha1: bool,
+    /// Namespace that the operator runs in.
+    #[arg(long, env)]
+    operator_namespace: String,
+    /// The operator's Deployment; empty when it does not run in this cluster, and was stopped.
+    #[arg(long, env = "OPERATOR_DEPLOYMENT", default_value = "odoo-operator")]
+    deployment: String,
+    /// Name of both webhook configurations.
+    #[arg(long, env, default_value = "odoo-operator")]
+    webhook_configuration: String,
+    /// Seconds that the operator's pods may take to end.
+    #[arg(long, default_value_t = 120)]
+    timeout: u64,
+    /// Where PostgreSQL is; asked only for --to-v1alpha1.
+    #[command(flatten)]
+    postgres: PostgresFlags,
+}
+
+impl Uninstall {
+    /// Lets go of everything, and prints what was done.
+    pub async fn run(self) -> Outcome {
+        let client = app::connect().await.map_err(|why| (1, why.to_string()))?;
+        let way_back = if self.to_v1alpha1 {
+            let source = self.postgres.clusters().map_err(|why| (2, why))?;
+            let (config, _) =
+                app::clusters(&client, &source, &self.operator_namespace).await.map_err(|why| (1, why.to_string()))?;
+            Some(Clusters::new(config).map_err(|why| (1, why))?.all())
+        } else {
+            None
+        };
+        let options = Options {
+            retain: self.retain,
+            namespace: self.operator_namespace,
+            deployment: given(&self.deployment),
+            configuration: self.webhook_configuration,
+            timeout: Duration::from_secs(self.timeout),
+            way_back,
+        };
+        uninstall::uninstall(&client, &options, &|line| println!("{line}")).await.map_err(|why| (1, why.to_string()))
+    }
+}

@@ -1,0 +1,124 @@
+//! The version in which objects are stored.
+
+use std::time::Duration;
+
+use aws_lc_rs::digest;
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::{Patch, PatchParams};
+use kube::{Api, Client, ResourceExt};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use super::{Error, MANAGER, RETRY, list};
+use crate::api::GROUP;
+use crate::api::crds::Version;
+use crate::controller::objects::{OurKind, is_not_found, key};
+
+/// How long the API server may take to hear of a changed CRD.
+const HEARD_WITHIN: Duration = Duration::from_secs(30);
+
+/// Fails while anything may be stored in another version than v1.
+pub async fn is_v1(client: &Client) -> Result<(), Error> {
+    for kind in OurKind::all() {
+        let stored = read(client, &kind.crd()).await?.map(|crd| stored_versions(&crd)).unwrap_or_default();
+        let others: Vec<_> = stored.iter().filter(|version| *version != Version::V1.name()).cloned().collect();
+        if !others.is_empty() {
+            return Err(Error::NotMigrated { crd: kind.crd(), versions: others.join(", ") });
+        }
+    }
+    Ok(())
+}
+
+/// Stores everything as v1alpha1 again. The operator has to be running: it converts.
+pub async fn to_v1alpha1(client: &Client, say: &(dyn Fn(String) + Sync)) -> Result<(), Error> {
+    let mut kinds = Vec::new();
+    for kind in OurKind::all().into_iter().filter(|kind| kind.in_v1alpha1) {
+        let Some(crd) = read(client, &kind.crd()).await? else { continue };
+        // A run that was interrupted has been here.
+        if stored_versions(&crd) == [Version::V1Alpha1.name()] {
+            continue;
+        }
+        let conversion = crd.spec.conversion.as_ref().map(|conversion| conversion.strategy.as_str());
+        if conversion != Some("Webhook") {
+            return Err(Error::NotConverted(kind.crd()));
+        }
+        kinds.push((kind, crd));
+    }
+    for (kind, crd) in kinds {
+        flip(client, &kind, &crd).await?;
+        let objects = list(client, &kind, Version::V1).await?;
+        for object in &objects {
+            let api = kind.api(client, Version::V1, &object.namespace().unwrap_or_default());
+            // Nothing is changed, but what is written is the version of now.
+            match api.patch(&object.name_any(), &params(), &Patch::Merge(json!({}))).await {
+                Err(error) if is_not_found(&error) => {}
+                Err(source) => return Err(Error::call("rewrite", format!("{} {}", kind.kind, key(object)), source)),
+                Ok(_) => {}
+            }
+        }
+        let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+        let stored = json!({"status": {"storedVersions": [Version::V1Alpha1.name()]}});
+        api.patch_status(&kind.crd(), &params(), &Patch::Merge(stored))
+            .await
+            .map_err(|source| Error::call("set storedVersions of", kind.crd(), source))?;
+        say(format!("{} objects of {} are stored as v1alpha1", objects.len(), kind.crd()));
+    }
+    Ok(())
+}
+
+/// v1alpha1 becomes the stored version, and the API server has heard of it.
+async fn flip(client: &Client, kind: &OurKind, crd: &CustomResourceDefinition) -> Result<(), Error> {
+    let mut change = Vec::new();
+    for (at, version) in crd.spec.versions.iter().enumerate() {
+        let old = version.name == Version::V1Alpha1.name();
+        change.push(json!({"op": "test", "path": format!("/spec/versions/{at}/name"), "value": version.name}));
+        change.push(json!({"op": "replace", "path": format!("/spec/versions/{at}/storage"), "value": old}));
+    }
+    patch_crd(client, &kind.crd(), json!(change)).await?;
+    let wanted = hash(&kind.kind, Version::V1Alpha1);
+    let group_version = format!("{GROUP}/{}", Version::V1.name());
+    let deadline = Instant::now() + HEARD_WITHIN;
+    loop {
+        let served = client
+            .list_api_group_resources(&group_version)
+            .await
+            .map_err(|source| Error::call("discover", &group_version, source))?;
+        let now = served.resources.iter().find(|resource| resource.name == kind.plural);
+        if now.and_then(|resource| resource.storage_version_hash.as_ref()) == Some(&wanted) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(Error::NotStored(kind.crd()));
+        }
+        sleep(RETRY).await;
+    }
+}
+
+/// How discovery tells which version is stored.
+fn hash(kind: &str, version: Version) -> String {
+    let text = format!("{GROUP}/{}/{kind}", version.name());
+    BASE64_STANDARD.encode(&digest::digest(&digest::SHA256, text.as_bytes()).as_ref()[..8])
+}
+
+/// A CRD of ours, if it is there.
+pub async fn read(client: &Client, name: &str) -> Result<Option<CustomResourceDefinition>, Error> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    api.get_opt(name).await.map_err(|source| Error::call("read", name, source))
+}
+
+/// Changes a CRD by a JSON Patch.
+pub async fn patch_crd(client: &Client, name: &str, patch: Value) -> Result<CustomResourceDefinition, Error> {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let patch = serde_json::from_value(patch).expect("our patches are JSON Patches");
+    api.patch(name, &params(), &Patch::Json::<()>(patch)).await.map_err(|source| Error::call("change", name, source))
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+fn stored_versions(crd: &CustomResourceDefinition) -> Vec<String> {
+    crd.status.as_ref().and_then(|status| status.stored_versions.clone()).unwrap_or_default()
+}
