@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::admission::rules;
+use crate::admission::subject::Kind;
+use crate::admission::validation::{Outcome, Stored, rules};
 use crate::telemetry::Metrics;
 use crate::{api, conversion, lifecycle};
 
@@ -22,12 +23,41 @@ pub fn pages() -> Vec<(String, String)> {
 
 fn rules_page() -> String {
     let mut page = format!(
-        "# Rules\n\n{GENERATED}\n\nEvery rule is applied by both webhooks, so that `kubectl apply` tells everything that \
-         is wrong at once, and by the operator before it acts.\n\n| # | rule | kinds |\n|---|---|---|\n"
+        "# Rules\n\n{GENERATED}\n\n\
+         A person hears of everything that is wrong at once: the mutating webhook judges the whole object and denies, \
+         the validating one judges it again as it will be stored, and gives the warnings. What an object broke before \
+         and an edit does not touch is a warning (\"as before\"), not a refusal. While an object is being deleted its \
+         metadata passes unjudged ([what can still be edited](instance.md#deletion)).\n\n\
+         The form (types, required fields, enums, bounds) is the schema's: the API server checks it for v1, and both \
+         webhooks for v1alpha1, whose requests it does not hold against v1's schema. Rules whose column *schema* names \
+         a field stand there too (CEL): they hold for `kubectl scale` and when no webhook is called.\n\n\
+         The operator applies the rules to what is stored, too. *stops*: the instance goes to phase Error and what runs \
+         is left as it is, an OdooInitJob that did not begin fails; *goes on*: it runs without what breaks the rule, \
+         `status.message` and a Warning Event say so; *stops before initialisation*: after it, it goes on.\n\n\
+         | # | rule | kinds | mutating webhook | validating webhook | schema | operator |\n|---|---|---|---|---|---|---|\n"
     );
     for rule in rules() {
         let kinds: Vec<&str> = rule.kinds.iter().map(|kind| kind.name()).collect();
-        let _ = writeln!(page, "| {} | {} | {} |", rule.number, rule.title, kinds.join(", "));
+        let kinds = if kinds.len() == Kind::ALL.len() { "all".to_owned() } else { kinds.join(", ") };
+        let (mutating, validating) = match rule.outcome {
+            Outcome::Denies => ("denies", "denies"),
+            Outcome::Warns => ("", "warns"),
+            Outcome::DeniesOrWarns => ("denies", "denies or warns"),
+        };
+        let schema: Vec<String> = rule.in_schema.iter().map(|path| format!("`{path}`")).collect();
+        let stored = match rule.stored {
+            Stored::NotAsked => "",
+            Stored::Stops => "stops",
+            Stored::GoesOn(_) => "goes on",
+            Stored::StopsUntilInitialized => "stops before initialisation",
+        };
+        let _ = writeln!(
+            page,
+            "| {} | {} | {kinds} | {mutating} | {validating} | {} | {stored} |",
+            rule.number,
+            rule.title,
+            schema.join(" "),
+        );
     }
     page
 }

@@ -21,8 +21,7 @@ pub mod violation;
 
 pub use context::{Clusters, Context, InstanceFacts, Lookup, ObjectKey};
 pub use envelope::NotAReview;
-pub use guard::guard;
-pub use validation::rules;
+pub use guard::{Guarded, guard, guard_init_job};
 pub use violation::{Reason, Violation, Warning};
 
 #[cfg(test)]

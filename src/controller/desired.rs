@@ -53,8 +53,9 @@ impl Desired {
                 .unwrap_or(0),
         };
         let (ingress, route) = match Routing::of(inputs) {
-            Routing::Ingress(ingress) => (Some(stamp(*ingress)), None),
-            Routing::HttpRoute(route) => (None, Some(stamp(*route))),
+            Some(Routing::Ingress(ingress)) => (Some(stamp(*ingress)), None),
+            Some(Routing::HttpRoute(route)) => (None, Some(stamp(*route))),
+            None => (None, None),
         };
         let claim = resources::pvc::filestore(inputs);
         let stored = stores.claims.get(&owner.namespace, &claim.name_any());

@@ -16,6 +16,7 @@ use super::credentials::State;
 use super::databases::Target;
 use super::instance::{Context, now};
 use super::{Error, Result, status};
+use crate::admission;
 use crate::api::conditions::{self, ACCEPTED, COMPLETE, FAILED, READY, STALLED, Wanted};
 use crate::api::labels::{JOB_FINALIZER, JOB_UID};
 use crate::api::v1::{JobPhase, OdooInitJob, OdooInitJobStatus, OdooInstance};
@@ -95,6 +96,7 @@ async fn run(job: &OdooInitJob, context: &Context) -> Result<Action> {
         held: job.finalizers().iter().any(|finalizer| finalizer == JOB_FINALIZER),
         fresh: age(job) < FRESH,
         instance: instance.as_deref().map(target_of),
+        rejected: rejected(job, context),
         batch,
     });
     let action = match plan {
@@ -139,6 +141,13 @@ async fn run(job: &OdooInitJob, context: &Context) -> Result<Action> {
     let stored = context.stores.init_jobs.get(&namespace, &job.name_any());
     context.notifications.update_job(context, stored.as_deref().unwrap_or(job)).await;
     Ok(action)
+}
+
+/// Why a job that slipped past the webhooks cannot be run, in words.
+fn rejected(job: &OdooInitJob, context: &Context) -> Option<String> {
+    let admission = admission::Context { settings: &context.settings, lookup: context.stores.as_ref() };
+    let words: Vec<String> = admission::guard_init_job(job, &admission).iter().map(ToString::to_string).collect();
+    (!words.is_empty()).then(|| words.join("; "))
 }
 
 fn target_of(instance: &OdooInstance) -> JobTarget<'_> {

@@ -18,7 +18,7 @@ use super::observe::{Seen, observe};
 use super::stores::Stores;
 use super::watches::Queues;
 use super::{Error, Result, status};
-use crate::admission;
+use crate::admission::{self, Guarded, Violation};
 use crate::api::conditions::{self, DATABASE_READY, RECONCILING, Wanted};
 use crate::api::labels::{CONFIRM_DELETE, INSTANCE_FINALIZER};
 use crate::api::settings::Settings;
@@ -67,6 +67,8 @@ pub struct Pass {
     pub status: OdooInstanceStatus,
     /// Why it cannot be acted on, in words.
     pub rejected: Option<String>,
+    /// What is wrong with it and does not stop it, in words.
+    pub reported: Option<String>,
     /// Phases that were left and entered.
     trail: Vec<(Phase, Phase)>,
 }
@@ -164,14 +166,15 @@ impl Context {
 fn guarded(instance: &OdooInstance, context: &Context, owner: Owner) -> Pass {
     let status = instance.status.clone().unwrap_or_default();
     let admission = admission::Context { settings: &context.settings, lookup: context.stores.as_ref() };
-    let (instance, rejected) = match admission::guard(instance, &admission) {
-        Ok(defaulted) => (defaulted, None),
-        Err(violations) => {
-            let words: Vec<String> = violations.iter().map(ToString::to_string).collect();
-            (instance.clone(), Some(words.join("; ")))
+    let words = |violations: &[Violation]| violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    let (instance, rejected, reported) = match admission::guard(instance, &admission) {
+        Ok(Guarded { instance, reported }) => {
+            let left_out = (!reported.is_empty()).then(|| format!("left out of what runs: {}", words(&reported)));
+            (instance, None, left_out)
         }
+        Err(violations) => (instance.clone(), Some(words(&violations)), None),
     };
-    Pass { owner, instance, status, rejected, trail: Vec::new() }
+    Pass { owner, instance, status, rejected, reported, trail: Vec::new() }
 }
 
 struct Walked {
@@ -287,6 +290,8 @@ fn describe(context: &Context, pass: &mut Pass, world: &Seen, failure: Option<&E
             condition.message = what;
         }
     }
+    // Whatever else there is to say comes first; the Event tells it in any case.
+    report.message = report.message.or_else(|| pass.reported.clone());
     let instance = &pass.instance;
     let host = instance.spec.ingress.hosts.first();
     let status = &mut pass.status;
@@ -324,6 +329,10 @@ async fn save(context: &Context, stored: &OdooInstance, pass: &mut Pass) -> Resu
 }
 
 async fn announce(context: &Context, instance: &OdooInstance, pass: &Pass) {
+    let seen = instance.status.as_ref().and_then(|status| status.observed_generation);
+    if let Some(what) = pass.reported.as_ref().filter(|_| seen != instance.metadata.generation) {
+        context.events.warning(instance, "InvalidSpec", "Report", what.clone()).await;
+    }
     let before = instance.status.as_ref().and_then(|status| status.phase);
     for (at, (from, to)) in pass.trail.iter().enumerate() {
         info!(namespace = pass.owner.namespace, name = pass.owner.name, ?from, ?to, "phase");

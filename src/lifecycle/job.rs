@@ -20,6 +20,8 @@ pub struct JobContext<'a> {
     pub fresh: bool,
     /// The instance that it refers to, if it is there.
     pub instance: Option<JobTarget<'a>>,
+    /// Why it cannot be run as it is, in words.
+    pub rejected: Option<String>,
     /// Its batch Job.
     pub batch: BatchJob,
 }
@@ -98,6 +100,10 @@ pub fn decide_init(job: &JobContext<'_>) -> JobPlan {
     if job.cancel {
         return JobPlan::Fail("Cancelled", "cancelled by spec.cancel".to_owned());
     }
+    // What runs already was fit to run when it began.
+    if let (Some(why), JobPhase::Pending) = (&job.rejected, job.phase) {
+        return JobPlan::Fail("InvalidSpec", why.clone());
+    }
     let Some(instance) = &job.instance else {
         if job.phase == JobPhase::Running {
             return JobPlan::Fail("InstanceGone", "the instance was deleted before the job ended".to_owned());
@@ -153,6 +159,7 @@ mod tests {
             held: true,
             fresh: false,
             instance: Some(instance),
+            rejected: None,
             batch,
         }
     }
@@ -186,6 +193,13 @@ mod tests {
         let instance = late.instance.as_mut().unwrap();
         (instance.operation, instance.db_initialized) = (None, true);
         assert!(matches!(decide_init(&late), JobPlan::Fail("AlreadyInitialized", _)));
+    }
+
+    #[test]
+    fn a_job_that_breaks_a_rule_is_not_begun() {
+        let bad = |phase| JobContext { rejected: Some("bad".to_owned()), ..job(phase, BatchJob::Active) };
+        assert_eq!(decide_init(&bad(JobPhase::Pending)), JobPlan::Fail("InvalidSpec", "bad".to_owned()));
+        assert_eq!(decide_init(&bad(JobPhase::Running)), JobPlan::Wait);
     }
 
     #[test]

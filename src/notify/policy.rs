@@ -50,19 +50,21 @@ pub enum UrlProblem {
     #[error("is not a URL ({0}); it must look like https://example.com/hook")]
     NotAUrl(String),
     /// It is of another scheme.
-    #[error("has scheme {0}; only http and https are called")]
+    #[error("has scheme {0}; write http or https")]
     Scheme(String),
     /// The operator asks for TLS.
-    #[error("has scheme http, and this operator calls https only (--webhook-require-https)")]
+    #[error("has scheme http, and this operator calls https only (--webhook-require-https); write https")]
     Plain,
     /// It carries a user name or a password.
     #[error("must not hold a user name or a password; use tokenSecretRef")]
     UserInfo,
     /// It names no host.
-    #[error("has no host")]
+    #[error("has no host; it must look like https://example.com/hook")]
     NoHost,
     /// It names an address that may not be called.
-    #[error("names {0}")]
+    #[error(
+        "names {0}; name a receiver elsewhere, or have the operator's administrator allow it (--webhook-allow-cidr)"
+    )]
     Denied(Denied),
 }
 

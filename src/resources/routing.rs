@@ -15,12 +15,17 @@ pub enum Routing {
 }
 
 impl Routing {
-    /// The way in that the instance asks for.
-    pub fn of(inputs: &Inputs<'_>) -> Self {
-        match &inputs.spec().ingress.gateway_ref {
+    /// The way in that the instance asks for. Without a host name there is none: an Ingress needs one, and an
+    /// HTTPRoute would take every name that its Gateway listens to.
+    pub fn of(inputs: &Inputs<'_>) -> Option<Self> {
+        let wanted = &inputs.spec().ingress;
+        if wanted.hosts.is_empty() {
+            return None;
+        }
+        Some(match &wanted.gateway_ref {
             Some(gateway) => Self::HttpRoute(Box::new(route::http(inputs, gateway))),
             None => Self::Ingress(Box::new(ingress::web(inputs))),
-        }
+        })
     }
 }
 

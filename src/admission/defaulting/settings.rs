@@ -58,10 +58,10 @@ fn filestore(filestore: &mut Filestore, old: Option<&Filestore>, defaults: &Defa
         | first(&mut filestore.access_mode, old.and_then(|old| old.access_mode.as_ref()), Some(&defaults.access_mode))
 }
 
-/// A Gateway and a class exclude each other: whichever the manifest names, the other is not filled in.
+/// A Gateway and a class exclude each other: whichever the manifest names, the other is not filled in. An issuer goes
+/// with an Ingress.
 fn ingress(ingress: &mut Ingress, old: Option<&Ingress>, defaults: &Defaults) -> bool {
-    let mut changed =
-        first(&mut ingress.issuer, old.and_then(|old| old.issuer.as_ref()), defaults.ingress_issuer.as_ref());
+    let mut changed = false;
     if ingress.class.is_none() && ingress.gateway_ref.is_none() {
         let before = old.filter(|old| old.class.is_some() || old.gateway_ref.is_some());
         let (class, gateway) = match before {
@@ -72,6 +72,10 @@ fn ingress(ingress: &mut Ingress, old: Option<&Ingress>, defaults: &Defaults) ->
         ingress.class.clone_from(class);
         ingress.gateway_ref.clone_from(gateway);
         changed |= class.is_some() || gateway.is_some();
+    }
+    if ingress.gateway_ref.is_none() {
+        changed |=
+            first(&mut ingress.issuer, old.and_then(|old| old.issuer.as_ref()), defaults.ingress_issuer.as_ref());
     }
     changed
 }

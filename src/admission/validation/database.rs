@@ -2,36 +2,24 @@
 
 use super::Case;
 use crate::admission::violation::{Findings, quoted};
+use crate::api::v1::OdooInstanceSpec;
 
 /// Databases that belong to the server, or to those who run it as a service.
 const SYSTEM: [&str; 8] =
     ["postgres", "template0", "template1", "rdsadmin", "cloudsqladmin", "azure_maintenance", "azure_sys", "defaultdb"];
 
-/// The name is legal for PostgreSQL and Odoo, no system database's, fixed once initialised, and nobody else's.
+const PATH: &str = "spec.database.name";
+
+/// The name is no system database's, fixed once initialised, and nobody else's.
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
-    const PATH: &str = "spec.database.name";
-    let Some((spec, old)) = case.instance() else { return };
-    let name = spec.database.as_ref().and_then(|database| database.name.as_deref());
-    if let Some(old) = old
-        && case.state.db_initialized == Some(true)
-    {
-        let before = old.database.as_ref().and_then(|database| database.name.as_deref());
-        let in_use = before.or(case.state.database_name.as_deref());
-        // Saying what is so anyway changes nothing; not saying it any more would mean another name.
-        if name != before && (name.is_none() || name != in_use) {
-            let known = in_use.map_or_else(String::new, |name| format!(" {}", quoted(name)));
-            findings.forbidden(
-                PATH,
-                format!("cannot change: database{known} is in use; restore into a new instance instead"),
-            );
-            return;
-        }
-    }
-    let Some(name) = name else { return };
-    if let Err(problem) = check(name) {
-        findings.invalid(PATH, format!("{} {problem}", quoted(name)));
+    let Some((spec, _)) = case.instance() else { return };
+    if let Some(in_use) = is_changed_in_use(case) {
+        let known = in_use.map_or_else(String::new, |name| format!(" {}", quoted(name)));
+        let message = format!("cannot change: database{known} is in use; restore into a new instance instead");
+        findings.forbidden(PATH, message);
         return;
     }
+    let Some(name) = name(spec) else { return };
     if SYSTEM.contains(&name) {
         findings.forbidden(PATH, format!("{} is a system database; choose another name", quoted(name)));
         return;
@@ -44,6 +32,33 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         findings
             .duplicate(PATH, format!("{} on cluster {cluster} belongs to {whose}; choose another name", quoted(name)));
     }
+}
+
+/// The name is legal for PostgreSQL and Odoo.
+pub(super) fn legal(case: &Case<'_>, findings: &mut Findings) {
+    let Some((spec, _)) = case.instance() else { return };
+    if is_changed_in_use(case).is_none()
+        && let Some(name) = name(spec)
+        && let Err(problem) = check(name)
+    {
+        findings.invalid(PATH, format!("{} {problem}", quoted(name)));
+    }
+}
+
+fn name(spec: &OdooInstanceSpec) -> Option<&str> {
+    spec.database.as_ref()?.name.as_deref()
+}
+
+/// Whether the name of a database in use would change; its name then, if it is known.
+fn is_changed_in_use<'a>(case: &Case<'a>) -> Option<Option<&'a str>> {
+    let (spec, Some(old)) = case.instance()? else { return None };
+    if case.state.db_initialized != Some(true) {
+        return None;
+    }
+    let (before, now) = (name(old), name(spec));
+    let in_use = before.or(case.state.database_name.as_deref());
+    // Saying what is so anyway changes nothing; not saying it any more would mean another name.
+    (now != before && (now.is_none() || now != in_use)).then_some(in_use)
 }
 
 /// Odoo's own rule for names (its database manager refuses others), within PostgreSQL's length.

@@ -2,24 +2,8 @@
 
 use super::Case;
 use crate::admission::violation::{Findings, quoted};
-
-/// Variables that the operator sets on every Odoo container, each explicitly, so that extraEnvFrom cannot.
-const RESERVED: [&str; 14] = [
-    "HOST",
-    "PORT",
-    "USER",
-    "PASSWORD",
-    "PGHOST",
-    "PGPORT",
-    "PGUSER",
-    "PGDATABASE",
-    "PGPASSWORD",
-    "PGSSLMODE",
-    "PGHOST_REPLICA",
-    "PGPORT_REPLICA",
-    "ODOO_RC",
-    "MAX_CRON_THREADS",
-];
+use crate::api::v1::OdooInstanceSpec;
+use crate::resources::env::RESERVED;
 
 /// Names are legal, there once, and not the operator's.
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
@@ -28,8 +12,9 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     for (index, variable) in variables.iter().enumerate() {
         let name = variable.name.as_str();
         let path = || format!("spec.extraEnv[{index}].name");
-        if name.is_empty() || name.contains('=') || name.chars().any(char::is_control) {
-            findings.invalid(path(), format!("{} is no name of a variable", quoted(name)));
+        if !is_legal(name) {
+            let message = format!("{} is no name of a variable; write one like LOG_LEVEL, without =", quoted(name));
+            findings.invalid(path(), message);
         } else if RESERVED.contains(&name) {
             findings.forbidden(path(), format!("{name} is set by the operator; remove it"));
         } else if variables[..index].iter().any(|before| before.name == name) {
@@ -38,5 +23,20 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         if variable.value.as_ref().is_some_and(|value| !value.is_empty()) && variable.value_from.is_some() {
             findings.forbidden(format!("spec.extraEnv[{index}].value"), "excludes valueFrom; remove one of both");
         }
+    }
+}
+
+fn is_legal(name: &str) -> bool {
+    !name.is_empty() && !name.contains('=') && !name.chars().any(char::is_control)
+}
+
+/// What the API server would refuse in a pod goes. (The builders leave out the operator's own, and all but the last of
+/// one name.)
+pub(super) fn without_illegal(spec: &mut OdooInstanceSpec) {
+    for variable in spec.extra_env.iter_mut().flatten().filter(|variable| variable.value_from.is_some()) {
+        variable.value = None;
+    }
+    if let Some(variables) = &mut spec.extra_env {
+        variables.retain(|variable| is_legal(&variable.name));
     }
 }

@@ -2,28 +2,57 @@
 
 use super::Case;
 use crate::admission::violation::{Findings, quoted};
+use crate::api::v1::OdooInstanceSpec;
 
-/// At least one host; each a legal DNS name, there once, and no other instance's.
-pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
+/// Each host is a legal DNS name and no other instance's.
+pub(super) fn names(case: &Case<'_>, findings: &mut Findings) {
+    let Some((spec, _)) = case.instance() else { return };
+    let hosts = &spec.ingress.hosts;
+    for (index, host) in hosts.iter().enumerate() {
+        let path = || format!("spec.ingress.hosts[{index}]");
+        if let Err(problem) = check(host) {
+            findings.invalid(path(), format!("{} {problem}", quoted(host)));
+        } else if !hosts[..index].contains(host)
+            && let Some(owner) = case.ctx.lookup.host_owner(host).filter(|owner| !case.is_self(owner))
+        {
+            let whose = case.called(&owner);
+            findings.duplicate(path(), format!("{} belongs to {whose}; choose another name", quoted(host)));
+        }
+    }
+}
+
+/// At least one host, none twice, and the first one a full name: it is the instance's URL.
+pub(super) fn list(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, _)) = case.instance() else { return };
     let hosts = &spec.ingress.hosts;
     if hosts.is_empty() {
         findings.required("spec.ingress.hosts", "name at least one host, such as shop.example.com");
     }
-    for (index, host) in hosts.iter().enumerate() {
+    for (index, host) in hosts.iter().enumerate().filter(|(_, host)| check(host).is_ok()) {
         let path = || format!("spec.ingress.hosts[{index}]");
-        if let Err(problem) = check(host) {
-            findings.invalid(path(), format!("{} {problem}", quoted(host)));
-        } else if index == 0 && host.starts_with('*') {
+        if index == 0 && is_wildcard(host) {
             let problem = "is a wildcard, and the first host is the instance's URL; put a full name first";
             findings.invalid(path(), format!("{} {problem}", quoted(host)));
         } else if hosts[..index].contains(host) {
             findings.duplicate(path(), format!("{} is there twice; remove one", quoted(host)));
-        } else if let Some(owner) = case.ctx.lookup.host_owner(host).filter(|owner| !case.is_self(owner)) {
-            let whose = case.called(&owner);
-            findings.duplicate(path(), format!("{} belongs to {whose}; choose another name", quoted(host)));
         }
     }
+}
+
+/// Each host once, full names first.
+pub(super) fn tidy(spec: &mut OdooInstanceSpec) {
+    let mut hosts: Vec<String> = Vec::new();
+    for host in spec.ingress.hosts.drain(..) {
+        if !hosts.contains(&host) {
+            hosts.push(host);
+        }
+    }
+    hosts.sort_by_key(|host| is_wildcard(host));
+    spec.ingress.hosts = hosts;
+}
+
+fn is_wildcard(host: &str) -> bool {
+    host.starts_with('*')
 }
 
 /// Whether a name can be a host of an Ingress: a lower-case DNS name, its first label possibly `*`.
@@ -48,7 +77,7 @@ fn check(host: &str) -> Result<(), String> {
         return Err(format!("has capitals; write {}", quoted(&host.to_ascii_lowercase())));
     }
     if host.len() > 253 {
-        return Err("has more than 253 characters".to_owned());
+        return Err("has more than 253 characters, the limit of DNS; write a shorter name".to_owned());
     }
     for label in name.split('.') {
         let bytes = label.as_bytes();
@@ -57,7 +86,7 @@ fn check(host: &str) -> Result<(), String> {
             return Err(format!("is no DNS name: label {} must begin and end with a letter or digit", quoted(label)));
         }
         if label.len() > 63 {
-            return Err("has a label of more than 63 characters".to_owned());
+            return Err("has more than 63 characters between two dots, the limit of DNS; shorten it".to_owned());
         }
         if let Some(bad) = label.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
             let bad = quoted(&bad.to_string());

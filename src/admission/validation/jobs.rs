@@ -33,7 +33,7 @@ pub(super) fn fixed(case: &Case<'_>, findings: &mut Findings) {
     for field in changed_fields(old, case.spec) {
         if field == "cancel" {
             if !cancels(case.spec) {
-                findings.forbidden("spec.cancel", format!("cannot be taken back in phase {phase}"));
+                findings.forbidden("spec.cancel", format!("cannot be taken back in phase {phase}; create a new job"));
             }
             continue;
         }
@@ -54,30 +54,32 @@ fn cancels(spec: &Spec) -> bool {
     cancel == Some(true)
 }
 
-/// Rule 23: a refresh never replaces a Production instance, nor one by itself; a restore of Production warns.
-pub(super) fn production(case: &Case<'_>, findings: &mut Findings) {
-    let Some((path, target)) = case.spec.instance_ref() else { return };
-    let is_production = || {
-        let facts = case.ctx.lookup.instance(case.namespace, &target.name);
-        facts.is_some_and(|facts| facts.environment == Environment::Production)
-    };
-    match case.spec {
-        Spec::RefreshJob(spec) => {
-            let source = &spec.source.instance_ref;
-            let namespace = source.namespace.as_deref().unwrap_or(case.namespace);
-            if source.name == target.name && namespace == case.namespace {
-                findings.invalid("spec.source.instanceRef.name", "is the instance that is replaced; name another one");
-            }
-            if is_production() {
-                let message =
-                    format!("{} is a Production instance; a refresh replaces Staging only", quoted(&target.name));
-                findings.forbidden(format!("{path}.name"), message);
-            }
-        }
-        Spec::RestoreJob(_) if is_production() => {
-            let message = format!("{} is a Production instance: its data is replaced", quoted(&target.name));
-            findings.warn(format!("{path}.name"), message);
-        }
-        _ => {}
+/// Rule 23: a refresh never replaces a Production instance, nor one by itself.
+pub(super) fn refresh(case: &Case<'_>, findings: &mut Findings) {
+    let Spec::RefreshJob(spec) = case.spec else { return };
+    let target = &spec.odoo_instance_ref.name;
+    let source = &spec.source.instance_ref;
+    let namespace = source.namespace.as_deref().unwrap_or(case.namespace);
+    if source.name == *target && namespace == case.namespace {
+        findings.invalid("spec.source.instanceRef.name", "is the instance that is replaced; name another one");
     }
+    if is_production(case, target) {
+        let message = format!("{} is a Production instance; name a Staging one, a refresh replaces it", quoted(target));
+        findings.forbidden("spec.odooInstanceRef.name", message);
+    }
+}
+
+/// Rule 23: a restore of Production warns.
+pub(super) fn restore(case: &Case<'_>, findings: &mut Findings) {
+    let Spec::RestoreJob(spec) = case.spec else { return };
+    let target = &spec.odoo_instance_ref.name;
+    if is_production(case, target) {
+        let message = format!("{} is a Production instance: its data is replaced", quoted(target));
+        findings.warn("spec.odooInstanceRef.name", message);
+    }
+}
+
+fn is_production(case: &Case<'_>, name: &str) -> bool {
+    let facts = case.ctx.lookup.instance(case.namespace, name);
+    facts.is_some_and(|facts| facts.environment == Environment::Production)
 }

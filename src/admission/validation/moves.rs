@@ -12,7 +12,8 @@ pub(super) fn size(case: &Case<'_>, findings: &mut Findings) {
     if let (Some(new), Some(old)) = (size(spec), size(old))
         && quantity::is_less(&new, &old)
     {
-        let message = format!("{} is less than {}; a volume cannot shrink", quoted(&new), quoted(&old));
+        let message =
+            format!("{0} is less than {1}; a volume cannot shrink, write {1} or more", quoted(&new), quoted(&old));
         findings.forbidden("spec.filestore.storageSize", message);
     }
 }
@@ -46,5 +47,5 @@ fn moved(
         return;
     }
     let change = format!("cannot change from {} to {} in phase {phase}", quoted(&old), quoted(&new));
-    findings.forbidden(path, format!("{change}; wait for Running, Degraded or Stopped"));
+    findings.forbidden(path, format!("{change}; keep {}", quoted(&old)));
 }

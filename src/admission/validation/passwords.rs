@@ -19,26 +19,40 @@ pub(super) fn admin(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-/// Rule 27: other plain-text secrets warn, as does a copy onto Staging that keeps mails and crons going.
-pub(super) fn others(case: &Case<'_>, findings: &mut Findings) {
+/// Rule 27: other plain-text secrets warn; beside a reference they have no effect.
+pub(super) fn plain(case: &Case<'_>, findings: &mut Findings) {
     for (path, webhook) in case.spec.webhooks() {
         if webhook.token.is_some() {
-            findings.warn(format!("{path}.token"), "is in plain text; use tokenSecretRef");
+            tell(&format!("{path}.token"), webhook.token_secret_ref.is_some(), "tokenSecretRef", findings);
         }
     }
-    let plain = "is in plain text; use masterPasswordSecretRef";
-    match case.spec {
-        Spec::RestoreJob(spec) if spec.source.odoo.as_ref().is_some_and(|odoo| odoo.master_password.is_some()) => {
-            findings.warn("spec.source.odoo.masterPassword", plain);
+    let (path, plain, reference) = match case.spec {
+        Spec::RestoreJob(spec) => {
+            let Some(odoo) = &spec.source.odoo else { return };
+            ("spec.source.odoo.masterPassword", &odoo.master_password, &odoo.master_password_secret_ref)
         }
         Spec::Instance(spec) => {
-            let restore = spec.initialization.as_ref().and_then(|init| init.restore.as_ref());
-            if restore.is_some_and(|restore| restore.master_password.is_some()) {
-                findings.warn("spec.initialization.restore.masterPassword", plain);
-            }
+            let Some(restore) = spec.initialization.as_ref().and_then(|init| init.restore.as_ref()) else { return };
+            let path = "spec.initialization.restore.masterPassword";
+            (path, &restore.master_password, &restore.master_password_secret_ref)
         }
-        _ => {}
+        _ => return,
+    };
+    if plain.is_some() {
+        tell(path, reference.is_some(), "masterPasswordSecretRef", findings);
     }
+}
+
+fn tell(path: &str, referred: bool, reference: &str, findings: &mut Findings) {
+    if referred {
+        findings.warn(path, format!("has no effect beside {reference}; remove it"));
+    } else {
+        findings.warn(path, format!("is in plain text; use {reference}"));
+    }
+}
+
+/// Rule 27: a copy onto Staging that keeps mails and crons going warns.
+pub(super) fn live_copy(case: &Case<'_>, findings: &mut Findings) {
     for (path, environment) in live_copies(case) {
         if environment == Environment::Staging {
             findings.warn(path, "is false: the copy on Staging will send mail and run its scheduled actions");

@@ -54,7 +54,8 @@ fn read<'a>(path: &str, quantities: Option<&'a BTreeMap<String, Quantity>>, find
         match nanos(quantity) {
             None => findings.invalid(format!("{path}[{name}]"), format!("{} {HINT}", quoted(quantity))),
             Some(nanos) if nanos < 0 => {
-                findings.invalid(format!("{path}[{name}]"), format!("{} is negative", quoted(quantity)));
+                findings
+                    .invalid(format!("{path}[{name}]"), format!("{} is negative; write 0 or more", quoted(quantity)));
             }
             Some(nanos) => {
                 read.insert(name, (nanos, quantity));

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::Case;
 use crate::admission::violation::{Findings, quoted};
-use crate::api::v1::StrategyType;
+use crate::api::v1::{OdooInstanceSpec, StrategyType};
 
 const MANY: &str = "ReadWriteMany";
 
@@ -60,5 +60,21 @@ pub(super) fn rolling_update(case: &Case<'_>, findings: &mut Findings) {
     }
     if zero {
         findings.invalid(PATH, "maxUnavailable and maxSurge are both 0: no pod could ever be replaced; raise one");
+    }
+}
+
+/// One web pod at a time: what a volume that a single node mounts can carry.
+pub(super) fn one_at_a_time(spec: &mut OdooInstanceSpec) {
+    spec.replicas = spec.replicas.map(|replicas| replicas.min(1));
+    if let Some(strategy) = &mut spec.strategy {
+        strategy.type_ = Some(StrategyType::Recreate);
+        strategy.rolling_update = None;
+    }
+}
+
+/// A rolling update with the API's own bounds.
+pub(super) fn without_bounds(spec: &mut OdooInstanceSpec) {
+    if let Some(strategy) = &mut spec.strategy {
+        strategy.rolling_update = None;
     }
 }

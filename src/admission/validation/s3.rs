@@ -38,7 +38,7 @@ fn key(key: &str, template: bool) -> Result<(), String> {
         return Err("is empty; name the object, such as shop/backup.zip".to_owned());
     }
     if key.len() > 1024 {
-        return Err("has more than 1024 bytes".to_owned());
+        return Err("has more than 1024 bytes, the limit of S3; shorten it".to_owned());
     }
     if key.starts_with('/') {
         return Err("begins with /; leave it out".to_owned());
@@ -50,7 +50,7 @@ fn key(key: &str, template: bool) -> Result<(), String> {
         return Err("has a .. segment; write the whole key".to_owned());
     }
     if key.chars().any(char::is_control) {
-        return Err("has a control character".to_owned());
+        return Err("has a control character; remove it".to_owned());
     }
     if template {
         let rest = ["{namespace}", "{name}", "{timestamp}"].iter().fold(key.to_owned(), |key, it| key.replace(it, ""));

@@ -151,8 +151,9 @@ impl Fixture {
     pub fn objects(&self) -> Vec<(&'static str, Value)> {
         let inputs = self.inputs();
         let routing = match Routing::of(&inputs) {
-            Routing::Ingress(ingress) => serde_json::to_value(ingress).unwrap(),
-            Routing::HttpRoute(route) => json_of(&route),
+            Some(Routing::Ingress(ingress)) => serde_json::to_value(ingress).unwrap(),
+            Some(Routing::HttpRoute(route)) => json_of(&route),
+            None => Value::Null,
         };
         let mut objects = vec![
             ("pvc", serde_json::to_value(pvc::filestore(&inputs)).unwrap()),

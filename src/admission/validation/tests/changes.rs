@@ -14,7 +14,7 @@ fn rule_3_size() {
         size(old, new).clean();
     }
     for (old, new) in [("5Gi", "4Gi"), ("1Gi", "1G"), ("1Pi", "1Ti"), ("1e10", "1e9")] {
-        let message = format!("\"{new}\" is less than \"{old}\"; a volume cannot shrink");
+        let message = format!("\"{new}\" is less than \"{old}\"; a volume cannot shrink, write \"{old}\" or more");
         size(old, new).refused("spec.filestore.storageSize", Forbidden, &message);
     }
 }
@@ -31,18 +31,18 @@ fn rule_4_moves_at_rest_only() {
         cluster().state(json!({"phase": phase})).clean();
     }
     for phase in ["Uninitialized", "Restoring", "Upgrading", "MigratingFilestore", "Starting", "Initializing"] {
-        let end = format!("in phase {phase}; wait for Running, Degraded or Stopped");
+        let end = format!("in phase {phase}; keep");
         class("slow", "slow").state(json!({"phase": phase})).clean();
         class("", "fast").state(json!({"phase": phase})).clean();
         class("slow", "fast").state(json!({"phase": phase})).refused(
             "spec.filestore.storageClass",
             Forbidden,
-            &format!("cannot change from \"slow\" to \"fast\" {end}"),
+            &format!("cannot change from \"slow\" to \"fast\" {end} \"slow\""),
         );
         cluster().state(json!({"phase": phase})).refused(
             "spec.database.cluster",
             Forbidden,
-            &format!("cannot change from \"main\" to \"spare\" {end}"),
+            &format!("cannot change from \"main\" to \"spare\" {end} \"main\""),
         );
     }
     let back = json!({"phase": "MigratingFilestore", "migration": {"previousStorageClass": "fast", "previousCluster": "spare"}});
@@ -51,7 +51,7 @@ fn rule_4_moves_at_rest_only() {
     class("slow", "fast").refused(
         "spec.filestore.storageClass",
         Forbidden,
-        "cannot change from \"slow\" to \"fast\" in phase Provisioning; wait for Running, Degraded or Stopped",
+        "cannot change from \"slow\" to \"fast\" in phase Provisioning; keep \"slow\"",
     );
 }
 

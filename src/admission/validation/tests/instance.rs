@@ -73,8 +73,14 @@ fn rule_1_hosts() {
         Duplicate,
         "\"far.example.com\" belongs to an instance in another namespace; choose another name",
     );
-    for long in [format!("{}.b", "a".repeat(64)), format!("{longest}x"), "-a.b".to_owned(), "a-.b".to_owned()] {
-        assert_eq!(hosts(json!([long])).findings().violations.len(), 1, "{long}");
+    for (wrong, problem) in [
+        (format!("{}.b", "a".repeat(64)), "has more than 63 characters between two dots, the limit of DNS; shorten it"),
+        (format!("{longest}x"), "has more than 253 characters, the limit of DNS; write a shorter name"),
+        ("-a.b".to_owned(), "is no DNS name: label \"-a\" must begin and end with a letter or digit"),
+        ("a-.b".to_owned(), "is no DNS name: label \"a-\" must begin and end with a letter or digit"),
+    ] {
+        let shown = if wrong.len() > 60 { format!("{}…", &wrong[..60]) } else { wrong.clone() };
+        hosts(json!([wrong])).refused(first, Invalid, &format!("\"{shown}\" {problem}"));
     }
 }
 
@@ -107,7 +113,7 @@ fn rule_2_quantities() {
     for wrong in ["2 Gi", "2gi", "", "1.2.3", "abc", "1e", "1Zi"] {
         cpu(json!(wrong), json!("2")).refused(path, Invalid, &format!("\"{wrong}\" {hint}"));
     }
-    cpu(json!("-1"), json!("2")).refused(path, Invalid, "\"-1\" is negative");
+    cpu(json!("-1"), json!("2")).refused(path, Invalid, "\"-1\" is negative; write 0 or more");
     instance(json!({"cron": {"resources": {"limits": {"memory": "2GB"}}}})).refused(
         "spec.cron.resources.limits[memory]",
         Invalid,
@@ -325,7 +331,14 @@ fn rule_14_extra_env() {
         Duplicate,
         "\"A\" is there twice; remove one",
     );
-    env(json!([{"name": "A=B"}])).refused("spec.extraEnv[0].name", Invalid, "\"A=B\" is no name of a variable");
+    for name in ["A=B", "", "a\nb"] {
+        let shown = name.escape_debug();
+        env(json!([{"name": name}])).refused(
+            "spec.extraEnv[0].name",
+            Invalid,
+            &format!("\"{shown}\" is no name of a variable; write one like LOG_LEVEL, without ="),
+        );
+    }
     env(json!([{"name": "A", "value": "1", "valueFrom": {}}])).refused(
         "spec.extraEnv[0].value",
         Forbidden,

@@ -71,7 +71,7 @@ fn rule_21_fixed_once_begun() {
         change(json!({"cancel": true}), json!({})).state(state()).refused(
             "spec.cancel",
             Forbidden,
-            &format!("cannot be taken back in phase {phase}"),
+            &format!("cannot be taken back in phase {phase}; create a new job"),
         );
         change(json!({}), json!({"cancel": true, "destination": {"bucket": "other"}}))
             .state(state())
@@ -106,7 +106,7 @@ fn rule_23_production() {
     refresh("live", json!({"name": "web-cron"})).refused(
         "spec.odooInstanceRef.name",
         Forbidden,
-        "\"live\" is a Production instance; a refresh replaces Staging only",
+        "\"live\" is a Production instance; name a Staging one, a refresh replaces it",
     );
     refresh("web-cron", json!({"name": "web-cron", "namespace": "eu"})).refused(
         "spec.source.instanceRef.name",

@@ -1,4 +1,4 @@
-//! What the schema's own rules (CEL) refuse, ours refuse at the same path.
+//! What the schema's own rules (CEL) refuse, ours refuse at the same path, and the table says so.
 
 use std::collections::BTreeSet;
 
@@ -78,32 +78,54 @@ fn restores() -> Vec<Value> {
     )
 }
 
-/// Judges `spec` both ways; the rules of the schema that refused it.
-fn compare(kind: Kind, schema: &CompiledSchema, spec: Value) -> BTreeSet<String> {
+/// What refused an object both ways.
+#[derive(Default)]
+struct Heard {
+    /// Rules of the schema.
+    schema: BTreeSet<String>,
+    /// Numbers of our rules, and where.
+    ours: BTreeSet<(u8, String)>,
+}
+
+/// Judges `spec` both ways.
+fn compare(kind: Kind, schema: &CompiledSchema, spec: Value, heard: &mut Heard) {
     let object = json!({"metadata": {"name": "shop"}, "spec": spec});
-    let Err(refused) = Validator::new().validate_compiled(schema, &object, None) else { return BTreeSet::new() };
-    let ours = Trial::of(kind, spec).findings().violations;
-    refused
-        .into_iter()
-        .map(|error| {
-            let there = ours.iter().any(|violation| violation.path == error.field_path);
-            assert!(there, "{} is refused at {} by the schema alone: {ours:?}", object["spec"], error.field_path);
-            error.rule
-        })
-        .collect()
+    let Err(refused) = Validator::new().validate_compiled(schema, &object, None) else { return };
+    let ours = Trial::of(kind, spec).broken();
+    for error in refused {
+        let there: Vec<_> = ours.iter().filter(|(_, path)| *path == error.field_path).cloned().collect();
+        assert!(
+            !there.is_empty(),
+            "{} is refused at {} by the schema alone: {ours:?}",
+            object["spec"],
+            error.field_path
+        );
+        heard.ours.extend(there);
+        heard.schema.insert(error.rule);
+    }
 }
 
 #[test]
-fn what_the_schema_refuses_our_rules_refuse_at_the_same_path() {
+fn what_the_schema_refuses_our_rules_refuse_at_the_same_path_and_the_table_says_so() {
+    let mut claimed = BTreeSet::new();
+    for rule in crate::admission::validation::rules() {
+        claimed.extend(rule.in_schema.iter().map(|path| (rule.number, (*path).to_owned())));
+    }
+    let mut ours = BTreeSet::new();
     for (kind, specs) in [(Kind::Instance, instances()), (Kind::RestoreJob, restores())] {
         let schema = schema(kind);
         let mut written = BTreeSet::new();
         rules_in(&schema, &mut written);
         let compiled = compile_schema(&schema);
         assert!(!compiled.has_errors(), "{:?}", compiled.compilation_errors());
-        let heard: BTreeSet<String> = specs.into_iter().flat_map(|spec| compare(kind, &compiled, spec)).collect();
-        assert_eq!(heard, written, "each rule of {}'s schema has to refuse something here", kind.name());
+        let mut heard = Heard::default();
+        for spec in specs {
+            compare(kind, &compiled, spec, &mut heard);
+        }
+        assert_eq!(heard.schema, written, "each rule of {}'s schema has to refuse something here", kind.name());
+        ours.extend(heard.ours);
     }
+    assert_eq!(ours, claimed, "column schema of the table");
 }
 
 #[test]

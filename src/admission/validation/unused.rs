@@ -1,0 +1,34 @@
+//! Rule 30: fields that another field takes the effect from.
+
+use super::Case;
+use crate::admission::violation::Findings;
+
+/// Variables that the operator sets in some containers only.
+const SOMETIMES: [&str; 4] = ["PGSSLROOTCERT", "INIT_MODULES", "INIT_LANGUAGES", "INIT_DEMO"];
+
+/// Says which fields have no effect, and why.
+pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
+    let Some((spec, _)) = case.instance() else { return };
+    let ingress = &spec.ingress;
+    let given = |field: &Option<String>| field.as_deref().is_some_and(|text| !text.is_empty());
+    if ingress.gateway_ref.is_some() {
+        if given(&ingress.class) {
+            findings.warn("spec.ingress.class", "has no effect with gatewayRef, which makes an HTTPRoute; remove one");
+        }
+        if given(&ingress.issuer) {
+            findings.warn("spec.ingress.issuer", "has no effect with gatewayRef: TLS is the Gateway's; remove it");
+        }
+    }
+    for (index, variable) in spec.extra_env.iter().flatten().enumerate() {
+        if SOMETIMES.contains(&variable.name.as_str()) {
+            findings
+                .warn(format!("spec.extraEnv[{index}].name"), "has no effect in containers where the operator sets it");
+        }
+    }
+    if let Some(budget) = &spec.pod_disruption_budget
+        && budget.min_available.is_some()
+        && !budget.enabled.unwrap_or(spec.web_replicas() > 1)
+    {
+        findings.warn("spec.podDisruptionBudget.minAvailable", "has no effect without a budget; set enabled: true");
+    }
+}
