@@ -92,8 +92,8 @@ fn what_was_stored_can_be_scaled_changed_and_reported_on() {
     space.ok(&["scale", "odooinstance", "my-odoo", "--replicas=0"]);
     space.ok(&["scale", "odooinstances.v1alpha1.bemade.org", "my-odoo", "--replicas=0"]);
     // The schema's own rules hold for scale, which calls no webhook.
-    space.patched("odooinstance", "my-odoo", r#"{"spec": {"filestore": {"accessMode": "ReadWriteOnce"}}}"#, &[]);
-    let scaled = space.kubectl(&["scale", "odooinstances.v1.bemade.org", "my-odoo", "--replicas=2"], "");
+    space.apply(&space.quick_start("once").replace("storageSize: 5Gi", "accessMode: ReadWriteOnce"));
+    let scaled = space.kubectl(&["scale", "odooinstances.v1.bemade.org", "once", "--replicas=2"], "");
     assert!(
         text(&scaled).contains("more than 1 web pod needs filestore.accessMode ReadWriteMany"),
         "{}",

@@ -14,7 +14,7 @@ const PATH: &str = "spec.database.name";
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, _)) = case.instance() else { return };
     if let Some(in_use) = is_changed_in_use(case) {
-        let known = in_use.map_or_else(String::new, |name| format!(" {}", quoted(name)));
+        let known = if in_use.is_empty() { String::new() } else { format!(" {}", quoted(in_use)) };
         let message = format!("cannot change: database{known} is in use; restore into a new instance instead");
         findings.forbidden(PATH, message);
         return;
@@ -49,8 +49,8 @@ fn name(spec: &OdooInstanceSpec) -> Option<&str> {
     spec.database.as_ref()?.name.as_deref()
 }
 
-/// Whether the name of a database in use would change; its name then, if it is known.
-fn is_changed_in_use<'a>(case: &Case<'a>) -> Option<Option<&'a str>> {
+/// Whether the name of a database in use would change; its name then, empty if it is not known.
+fn is_changed_in_use<'a>(case: &Case<'a>) -> Option<&'a str> {
     let (spec, Some(old)) = case.instance()? else { return None };
     if case.state.db_initialized != Some(true) {
         return None;
@@ -58,7 +58,7 @@ fn is_changed_in_use<'a>(case: &Case<'a>) -> Option<Option<&'a str>> {
     let (before, now) = (name(old), name(spec));
     let in_use = before.or(case.state.database_name.as_deref());
     // Saying what is so anyway changes nothing; not saying it any more would mean another name.
-    (now != before && (now.is_none() || now != in_use)).then_some(in_use)
+    (now != before && (now.is_none() || now != in_use)).then(|| in_use.unwrap_or_default())
 }
 
 /// Odoo's own rule for names (its database manager refuses others), within PostgreSQL's length.
