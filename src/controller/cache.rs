@@ -29,12 +29,34 @@ pub struct Cache<K: Kind> {
     feed: Mutex<Feed<K>>,
 }
 
+/// A change of what a [`Cache`] holds.
+pub enum Change<'a, K> {
+    /// An object is new, or not what it was.
+    Put(&'a K),
+    /// An object is gone.
+    Gone(&'a K),
+    /// These are all objects: a list is in.
+    All(&'a [Arc<K>]),
+}
+
+type Follower<K> = Box<dyn Fn(&Change<'_, K>) + Send>;
+
 struct Feed<K: Kind> {
     writer: Writer<K>,
     /// Replies to our writes that the watch has not confirmed yet.
     written: HashMap<ObjectRef<K>, K>,
     /// Versions of the list that is coming in.
     listed: HashMap<ObjectRef<K>, u64>,
+    /// Hears of every change, in order.
+    follower: Option<Follower<K>>,
+}
+
+impl<K: Kind> Feed<K> {
+    fn tell(&self, change: &Change<'_, K>) {
+        if let Some(follower) = &self.follower {
+            follower(change);
+        }
+    }
 }
 
 /// The `resourceVersion` of an object as a number.
@@ -45,9 +67,18 @@ pub fn version<K: Resource>(object: &K) -> u64 {
 impl<K: Kind> Cache<K> {
     /// An empty cache.
     pub fn new() -> Arc<Self> {
+        Self::with(None)
+    }
+
+    /// An empty cache that tells `follower` of every change, in order. An index is kept up so.
+    pub fn followed(follower: impl Fn(&Change<'_, K>) + Send + 'static) -> Arc<Self> {
+        Self::with(Some(Box::new(follower)))
+    }
+
+    fn with(follower: Option<Follower<K>>) -> Arc<Self> {
         let writer = Writer::new(());
         let store = writer.as_reader();
-        let feed = Feed { writer, written: HashMap::new(), listed: HashMap::new() };
+        let feed = Feed { writer, written: HashMap::new(), listed: HashMap::new(), follower };
         Arc::new(Self { store, feed: Mutex::new(feed) })
     }
 
@@ -68,11 +99,17 @@ impl<K: Kind> Cache<K> {
 
     /// Takes the reply to a write of ours.
     pub fn wrote(&self, object: K) {
+        // Its last finalizer went with that write: the watch says that it is gone, or has said so already.
+        let meta = object.meta();
+        if meta.deletion_timestamp.is_some() && meta.finalizers.as_ref().is_none_or(Vec::is_empty) {
+            return;
+        }
         let mut feed = self.feed.lock().unwrap_or_else(PoisonError::into_inner);
         if self.newest(&object) >= version(&object) {
             return;
         }
         feed.writer.apply_watcher_event(&Event::Apply(object.clone()));
+        feed.tell(&Change::Put(&object));
         feed.written.insert(object.to_object_ref(()), object);
     }
 
@@ -94,9 +131,13 @@ impl<K: Kind> Cache<K> {
             }
             Event::InitDone => {}
         }
-        let done = matches!(event, Event::InitDone);
         feed.writer.apply_watcher_event(&event);
-        if done {
+        match &event {
+            Event::Apply(object) => feed.tell(&Change::Put(object)),
+            Event::Delete(object) => feed.tell(&Change::Gone(object)),
+            Event::Init | Event::InitApply(_) | Event::InitDone => {}
+        }
+        if matches!(event, Event::InitDone) {
             // What we wrote after the list was taken is newer than the list.
             let listed = std::mem::take(&mut feed.listed);
             let newest = listed.values().copied().max().unwrap_or(0);
@@ -104,6 +145,9 @@ impl<K: Kind> Cache<K> {
                 if version(&object) > listed.get(&key).copied().unwrap_or(newest) {
                     feed.writer.apply_watcher_event(&Event::Apply(object));
                 }
+            }
+            if feed.follower.is_some() {
+                feed.tell(&Change::All(&self.store.state()));
             }
         }
     }
@@ -159,6 +203,17 @@ mod tests {
         cache.event(Event::Delete(service("a", 6)));
         assert_eq!(seen(&cache, "a"), Some(9));
         cache.event(Event::Delete(service("a", 12)));
+        assert_eq!(seen(&cache, "a"), None);
+    }
+
+    #[test]
+    fn the_write_that_ends_an_object_does_not_bring_it_back() {
+        let cache = Cache::new();
+        let mut last = service("a", 9);
+        last.metadata.deletion_timestamp = Some(serde_json::from_str("\"2026-01-01T00:00:00Z\"").unwrap());
+        cache.event(Event::Apply(service("a", 5)));
+        cache.event(Event::Delete(last.clone()));
+        cache.wrote(last);
         assert_eq!(seen(&cache, "a"), None);
     }
 

@@ -243,10 +243,8 @@ impl Databases {
             info!(namespace = owner.namespace, name = owner.name, database, "database dropped");
         }
         target.cluster.drop_role(&target.role).await?;
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(seen) = seen.get_mut(&target.cluster_name) {
-            seen.completed.remove(&target.database);
-        }
+        // Whoever asks for the name next finds it free.
+        self.refresh(&target.cluster).await;
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use super::observe::{Seen, observe};
 use super::stores::Stores;
 use super::watches::Queues;
 use super::{Error, Result, status};
-use crate::admission::{self, Guarded, Violation};
+use crate::admission::{self, Guarded, ObjectKey, Violation};
 use crate::api::conditions::{self, DATABASE_READY, RECONCILING, Wanted};
 use crate::api::labels::{CONFIRM_DELETE, INSTANCE_FINALIZER};
 use crate::api::settings::Settings;
@@ -165,6 +165,10 @@ impl Context {
 /// The same defaulting and rules as in admission: an object that slipped past them is reported, not executed.
 fn guarded(instance: &OdooInstance, context: &Context, owner: Owner) -> Pass {
     let status = instance.status.clone().unwrap_or_default();
+    let stores = &context.stores;
+    let key = ObjectKey::new(&*owner.namespace, &*owner.name);
+    // What is not its own the rules find below.
+    stores.owners.hold(&key, &owner.uid, stores.default_cluster().as_deref());
     let admission = admission::Context { settings: &context.settings, lookup: context.stores.as_ref() };
     let words = |violations: &[Violation]| violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let (instance, rejected, reported) = match admission::guard(instance, &admission) {

@@ -18,6 +18,7 @@ mod memory;
 pub mod notifications;
 pub mod objects;
 mod observe;
+mod owners;
 mod pull_secret;
 pub mod run;
 mod status;

@@ -10,6 +10,7 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::PartialObjectMeta;
 
 use super::cache::Cache;
+use super::owners::Owners;
 use crate::api::v1::{
     OdooBackupJob, OdooBackupSchedule, OdooInitJob, OdooInstance, OdooRestoreJob, OdooStagingRefreshJob, OdooUpgradeJob,
 };
@@ -22,6 +23,8 @@ pub struct Stores {
     pub clusters: Clusters,
     /// Instances.
     pub instances: Arc<Cache<OdooInstance>>,
+    /// Who has which host and database, as [`Self::instances`] says.
+    pub owners: Arc<Owners>,
     /// Initialisations.
     pub init_jobs: Arc<Cache<OdooInitJob>>,
     /// Upgrades.
@@ -59,9 +62,12 @@ pub struct Stores {
 impl Stores {
     /// Empty stores.
     pub fn new(clusters: Clusters) -> Self {
+        let owners = Arc::new(Owners::default());
+        let index = owners.clone();
         Self {
             clusters,
-            instances: Cache::new(),
+            instances: Cache::followed(move |change| index.follow(change)),
+            owners,
             init_jobs: Cache::new(),
             upgrade_jobs: Cache::new(),
             backup_jobs: Cache::new(),

@@ -78,10 +78,13 @@ pub async fn ready(stores: &Stores) {
 }
 
 fn primary(tasks: &mut JoinSet<()>, client: &Client, stores: &Arc<Stores>, queues: &Queues) {
-    let (queue, jobs) = (queues.clone(), stores.init_jobs.clone());
+    let (queue, jobs, owners) = (queues.clone(), stores.init_jobs.clone(), stores.owners.clone());
     feed_guarded(tasks, client, &stores.instances, move |instance: &OdooInstance| {
         let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
         queue.instance(&namespace, &name);
+        for freed in owners.freed() {
+            queue.instance(&freed.namespace, &freed.name);
+        }
         for job in jobs.all() {
             if job.spec.odoo_instance_ref.name == name && job.namespace().as_deref() == Some(&namespace) {
                 queue.init_job(&namespace, &job.name_any());

@@ -7,6 +7,7 @@
 mod admission;
 mod adoption;
 mod chart;
+mod collisions;
 mod deletion;
 mod helm;
 mod installs;
