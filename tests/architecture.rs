@@ -38,6 +38,7 @@ const PURE: &[&str] = &[
     "notify/policy.rs",
     "notify/outbox.rs",
     "tls/pki.rs",
+    "controller/lease.rs",
 ];
 
 /// What gives impurity away.
