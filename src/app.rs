@@ -5,15 +5,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::{Secret, Service};
+use http::header::USER_AGENT;
+use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use kube::api::Api;
-use kube::runtime::{WatchStreamExt, watcher};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::info;
 use url::Url;
 
 use crate::admission;
@@ -24,7 +23,7 @@ use crate::controller::databases::Databases;
 use crate::controller::instance::Context;
 use crate::controller::notifications::Notifications;
 use crate::controller::stores::Stores;
-use crate::controller::{crds, run as controllers};
+use crate::controller::{ClustersSecret, Fence, Leader, Upkeep, run as controllers, watches};
 use crate::conversion;
 use crate::notify::{Sender, policy};
 use crate::postgres::Clusters;
@@ -40,8 +39,6 @@ const ENDPOINTS_SETTLE: Duration = Duration::from_secs(3);
 const SERVICE_PORT: u16 = 443;
 /// How often certificate files are looked at.
 const CERTIFICATE_POLL: Duration = Duration::from_secs(10);
-/// Key of the configuration in the clusters Secret.
-const CLUSTERS_KEY: &str = "clusters.yaml";
 
 /// Where the PostgreSQL clusters are configured.
 #[derive(Clone, Debug)]
@@ -91,7 +88,7 @@ pub struct Config {
     pub configurations: (String, String),
     /// PEM certificates that receivers' certificates may be signed by.
     pub receiver_ca_file: Option<PathBuf>,
-    /// Name of the pod, for Events.
+    /// Name of the pod, for Events and the lease.
     pub pod_name: Option<String>,
 }
 
@@ -106,12 +103,13 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let readiness = Readiness::new();
     let stop = CancellationToken::new();
     let drain = CancellationToken::new();
-    let mut tasks = JoinSet::new();
+    let (mut servers, mut tasks) = (JoinSet::new(), JoinSet::new());
 
     let probes =
         server::bind(config.probe_address).await.map_err(|why| Fatal(format!("--health-probe-bind-address: {why}")))?;
     let https = server::bind(config.webhook_address).await.map_err(|why| Fatal(format!("--webhook-port: {why}")))?;
-    let client = connect().await?;
+    let identity = identity(config.pod_name.as_deref());
+    let client = connect(&identity).await?;
     let (parsed, clusters_secret) = clusters(&client, &config.clusters, &config.settings.operator_namespace).await?;
     let clusters = Clusters::new(parsed).map_err(Fatal)?;
 
@@ -125,8 +123,9 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let tls_config = tls::server_config(source.resolver.clone(), client_ca.as_deref())
         .map_err(|why| Fatal(format!("--client-ca-file: {why}")))?;
     let limits = Limits::default();
+    let drain_limit = limits.drain;
     let app = server::webhooks(&hooks(&settings, &stores, &metrics), &limits);
-    tasks.spawn(server::serve(https, tls_config, client_ca.is_some(), app, limits, drain.clone()));
+    servers.spawn(server::serve(https, tls_config, client_ca.is_some(), app, limits, drain.clone()));
     let (page, resolver) = (metrics.clone(), source.resolver.clone());
     let text = move || {
         // Leaves are renewed: what holds is known only when it is asked for.
@@ -134,64 +133,116 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         page.text()
     };
     let router = server::probes(readiness.clone(), Arc::new(text));
-    tasks.spawn(server::serve_plain(probes, router, Limits::default(), drain.clone()));
+    servers.spawn(server::serve_plain(probes, router, Limits::default(), drain.clone()));
     readiness.open(Gate::Certificate);
     info!(address = %config.webhook_address, "serving webhooks");
 
-    spread_ca(&mut tasks, &client, &config, &source, &readiness, &stop);
-    if let Some(name) = clusters_secret {
-        let (client, clusters) = (client.clone(), clusters.clone());
-        let namespace = config.settings.operator_namespace.clone();
-        tasks.spawn(async move { follow_clusters(client, &namespace, &name, &clusters).await });
+    spread_ca(&mut tasks, &client, configurations(&config), source.ca.clone(), &readiness);
+    if let Some(secret) = clusters_secret {
+        tasks.spawn(secret.follow(clusters.clone()));
     }
+    let mut standing_by = watches::for_admission(&client, &stores);
 
+    // From here on, what the holder of the lease does: prepared now, so that a wrong flag is told at once.
     let roots = read_file("--webhook-ca-file", config.receiver_ca_file.as_ref())?;
     let (sender, outcomes) = Sender::new(settings.webhook_policy.clone(), roots.as_deref())
         .map_err(|why| Fatal(format!("--webhook-ca-file: {why}")))?;
+    let fence = Fence::new();
+    let acting = fence.client(&client);
     let (queues, received) = controllers::queues();
     let notifications = Arc::new(Notifications::new(sender, metrics.clone()));
-    let following = (notifications.clone(), queues.clone());
-    tasks.spawn(async move { following.0.follow(outcomes, following.1).await });
     let context = Arc::new(Context {
-        client: client.clone(),
-        stores,
-        queues,
+        client: acting.clone(),
+        stores: stores.clone(),
+        queues: queues.clone(),
         databases: Arc::new(Databases::new(clusters, config.settings.isolate_adopted_databases)),
-        settings,
+        settings: settings.clone(),
         credentials: Credentials::default(),
         foreign: crate::controller::Foreign::default(),
         backoff: crate::controller::Backoff::default(),
-        notifications,
-        events: Events::new(client.clone(), config.pod_name.clone()),
-        metrics,
+        notifications: notifications.clone(),
+        events: Events::new(acting.clone(), config.pod_name.clone()),
+        metrics: metrics.clone(),
     });
-    let crds = Crds::new(&client, &config, &source, &stop);
-    let controllers = tokio::spawn(async move {
+    let upkeep = Upkeep {
+        client: acting,
+        conversion: conversion_of(&config),
+        configurations: configurations(&config),
+        ca: source.ca.clone(),
+    };
+    let delivered = notifications.clone();
+    let act = async move {
         // A change of a CRD ends its watches: the CRDs come first, and what is wrong with them holds nobody up.
-        let settled = crds.install().await;
-        tokio::join!(controllers::run(context, received), crds.keep(settled));
-    });
+        let settled = upkeep.install().await;
+        standing_by.shutdown().await;
+        tokio::join!(controllers::run(context, received), upkeep.keep(settled), delivered.follow(outcomes, queues));
+    };
 
-    told_to_stop().await;
+    let mut leader = Leader::new(client.clone(), &settings.operator_namespace, &identity, fence);
+    let mut work = JoinSet::new();
+    let end = tokio::select! {
+        () = told_to_stop() => Ok(()),
+        why = lead(&mut leader, &mut work, act, &metrics) => Err(why),
+    };
     info!("stopping");
     readiness.shut_down();
-    tokio::time::sleep(ENDPOINTS_SETTLE).await;
-    controllers.abort();
+    let hand_over = async {
+        work.shutdown().await;
+        notifications.stop();
+        leader.release().await;
+        metrics.leads(false);
+    };
+    // Webhooks are answered until nobody calls any more, by what is known then.
+    let _standing_by = watches::for_admission(&client, &stores);
+    tokio::join!(hand_over, tokio::time::sleep(ENDPOINTS_SETTLE));
     stop.cancel();
     drain.cancel();
-    // The drain has a limit of its own.
-    let servers = async { while tasks.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(Duration::from_secs(1), servers).await;
-    Ok(())
+    let drained = async { while servers.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(drain_limit + Duration::from_secs(1), drained).await;
+    end
+}
+
+/// Waits for the lease, then acts, for as long as it is held. Why that ended.
+async fn lead(
+    leader: &mut Leader,
+    work: &mut JoinSet<()>,
+    act: impl Future<Output = ()> + Send + 'static,
+    metrics: &Metrics,
+) -> Fatal {
+    leader.acquire().await;
+    metrics.leads(true);
+    work.spawn(act);
+    tokio::select! {
+        loss = leader.keep() => Fatal(format!("the lease is lost: {loss}; another replica goes on, start this one again")),
+        _ = work.join_next() => Fatal("the reconcilers ended by themselves; this is a defect of the operator".to_owned()),
+    }
+}
+
+/// Under what name this process holds the lease. A pod's container that is started again has its pod's name, and takes
+/// the lease of its earlier life back at once; outside of a cluster two processes may share a machine.
+fn identity(pod_name: Option<&str>) -> String {
+    pod_name.map_or_else(
+        || {
+            let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+            format!("{}-{}", host.trim(), std::process::id())
+        },
+        str::to_owned,
+    )
 }
 
 /// A client, after one call that shows whether the API server lets us in.
-pub async fn connect() -> Result<Client, Fatal> {
-    let client = Client::try_default().await.map_err(|why| {
+pub async fn connect(identity: &str) -> Result<Client, Fatal> {
+    let unreachable = |why: &dyn std::fmt::Display| {
         Fatal(format!(
             "no way to reach a Kubernetes API server: {why}; set KUBECONFIG, or run in a pod with a ServiceAccount"
         ))
-    })?;
+    };
+    let mut config = kube::Config::infer().await.map_err(|why| unreachable(&why))?;
+    // The audit log then says who it was.
+    if let Ok(agent) = format!("odoo-operator/{} ({identity})", env!("CARGO_PKG_VERSION")).parse() {
+        config.headers.push((USER_AGENT, agent));
+    }
+    let client = Client::try_from(config).map_err(|why| unreachable(&why))?;
     client
         .apiserver_version()
         .await
@@ -217,53 +268,17 @@ async fn api_server(client: &Client) -> Vec<IpAddr> {
     addresses
 }
 
-/// The clusters as they are configured, and the name of the Secret that is to be followed.
+/// The clusters as they are configured, and the Secret that is to be followed.
 pub async fn clusters(
     client: &Client,
     source: &ClustersSource,
     namespace: &str,
-) -> Result<(ClustersConfig, Option<String>), Fatal> {
-    let name = match source {
-        ClustersSource::Flags(parsed) => return Ok((parsed.clone(), None)),
-        ClustersSource::Secret(name) => name,
-    };
-    let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let secret =
-        api.get_opt(name).await.map_err(|why| Fatal(format!("cannot read Secret {namespace}/{name}: {why}")))?;
-    let secret = secret.ok_or_else(|| {
-        Fatal(format!(
-            "Secret {namespace}/{name} is not there: create it with key {CLUSTERS_KEY}, or describe one cluster with \
-             --postgres-host and --postgres-admin-password-file"
-        ))
-    })?;
-    Ok((parse_clusters(&secret, namespace, name)?, Some(name.clone())))
-}
-
-fn parse_clusters(secret: &Secret, namespace: &str, name: &str) -> Result<ClustersConfig, Fatal> {
-    let whose = format!("Secret {namespace}/{name}, key {CLUSTERS_KEY}");
-    let Some(ByteString(bytes)) = secret.data.as_ref().and_then(|data| data.get(CLUSTERS_KEY)) else {
-        return Err(Fatal(format!(
-            "{whose} is not there: it must hold a map of cluster names to host, port, adminUser, adminPassword"
-        )));
-    };
-    let text = std::str::from_utf8(bytes).map_err(|_| Fatal(format!("{whose} is not text")))?;
-    ClustersConfig::from_yaml(text).map_err(|why| Fatal(format!("{whose}: {why}")))
-}
-
-/// Takes a changed configuration over; one that cannot be used is reported, and the last good one stays.
-async fn follow_clusters(client: Client, namespace: &str, name: &str, clusters: &Clusters) {
-    let api: Api<Secret> = Api::namespaced(client, namespace);
-    let mut changes = std::pin::pin!(watcher::watch_object(api, name).default_backoff());
-    while let Some(change) = changes.next().await {
-        let taken = match change {
-            Ok(Some(secret)) => parse_clusters(&secret, namespace, name)
-                .and_then(|parsed| clusters.replace(parsed).map_err(Fatal))
-                .map_err(|why| why.to_string()),
-            Ok(None) => Err(format!("Secret {namespace}/{name} is gone")),
-            Err(why) => Err(format!("Secret {namespace}/{name} cannot be watched: {why}")),
-        };
-        if let Err(why) = taken {
-            warn!(why, "the last good configuration of the PostgreSQL clusters stays in use");
+) -> Result<(ClustersConfig, Option<ClustersSecret>), Fatal> {
+    match source {
+        ClustersSource::Flags(parsed) => Ok((parsed.clone(), None)),
+        ClustersSource::Secret(name) => {
+            let secret = ClustersSecret::new(client, namespace, name);
+            Ok((secret.read().await.map_err(Fatal)?, Some(secret)))
         }
     }
 }
@@ -307,72 +322,41 @@ fn hooks(settings: &Arc<Settings>, stores: &Arc<Stores>, metrics: &Arc<Metrics>)
     }
 }
 
-/// Keeps caBundle in both webhook configurations and opens the gate once it is there.
+/// Puts caBundle into both webhook configurations and opens the gate once it is there. Every replica does, since it is
+/// called with their certificates from then on; after that it is for the holder of the lease to keep it there.
 fn spread_ca(
     tasks: &mut JoinSet<()>,
     client: &Client,
-    config: &Config,
-    source: &Source,
+    targets: Vec<Target>,
+    ca: Option<watch::Receiver<String>>,
     readiness: &Readiness,
-    stop: &CancellationToken,
 ) {
-    let Some(ca) = source.ca.clone() else {
+    let Some(ca) = ca else {
         readiness.open(Gate::CaBundle);
         return;
     };
+    let (there, ready) = (CancellationToken::new(), readiness.clone());
+    let done = there.clone();
+    let announce = move || {
+        ready.open(Gate::CaBundle);
+        done.cancel();
+    };
+    tasks.spawn(inject::keep(client.clone(), targets, ca, announce, there));
+}
+
+fn configurations(config: &Config) -> Vec<Target> {
     let (mutating, validating) = config.configurations.clone();
-    let targets = vec![Target::Mutating(mutating), Target::Validating(validating)];
-    let ready = readiness.clone();
-    tasks.spawn(inject::keep(client.clone(), targets, ca, move || ready.open(Gate::CaBundle), stop.clone()));
+    vec![Target::Mutating(mutating), Target::Validating(validating)]
 }
 
-/// Upkeep of our CRDs.
-struct Crds {
-    client: Client,
-    conversion: Conversion,
-    /// `None` where somebody else writes caBundle; the CRDs then stay as the chart installed them.
-    ca: Option<tokio::sync::watch::Receiver<String>>,
-    stop: CancellationToken,
-}
-
-impl Crds {
-    fn new(client: &Client, config: &Config, source: &Source, stop: &CancellationToken) -> Self {
-        let conversion = match &config.webhook_url {
-            Some(url) => Conversion::Url(url.as_str().trim_end_matches('/').to_owned()),
-            None => Conversion::Service {
-                namespace: config.settings.operator_namespace.clone(),
-                name: config.service.clone(),
-                port: SERVICE_PORT,
-            },
-        };
-        Self { client: client.clone(), conversion, ca: source.ca.clone(), stop: stop.clone() }
-    }
-
-    /// Brings the CRDs to their final form. Whether it succeeded; without it v1 works all the same.
-    async fn install(&self) -> bool {
-        let Some(ca) = &self.ca else { return true };
-        let bundle = ca.borrow().clone();
-        match crds::install(&self.client, &self.conversion, &bundle).await {
-            Ok(()) => true,
-            Err(why) => {
-                error!(%why, "CRDs are not in their final form; it is tried again");
-                false
-            }
-        }
-    }
-
-    /// Tries until it succeeded, then keeps caBundle.
-    async fn keep(&self, mut settled: bool) {
-        let mut wait = Duration::from_secs(1);
-        while !settled {
-            tokio::time::sleep(wait).await;
-            wait = (wait * 2).min(Duration::from_secs(30));
-            settled = self.install().await;
-        }
-        let Some(ca) = self.ca.clone() else { return };
-        let names = crate::api::crds::all().into_iter().filter_map(|crd| crd.metadata.name);
-        let targets = names.map(Target::Crd).collect();
-        inject::keep(self.client.clone(), targets, ca, || (), self.stop.clone()).await;
+fn conversion_of(config: &Config) -> Conversion {
+    match &config.webhook_url {
+        Some(url) => Conversion::Url(url.as_str().trim_end_matches('/').to_owned()),
+        None => Conversion::Service {
+            namespace: config.settings.operator_namespace.clone(),
+            name: config.service.clone(),
+            port: SERVICE_PORT,
+        },
     }
 }
 

@@ -41,7 +41,7 @@ pub struct Uninstall {
 impl Uninstall {
     /// Lets go of everything, and prints what was done.
     pub async fn run(self) -> Outcome {
-        let client = app::connect().await.map_err(|why| (1, why.to_string()))?;
+        let client = app::connect("uninstall").await.map_err(|why| (1, why.to_string()))?;
         let way_back = if self.to_v1alpha1 {
             let source = self.postgres.clusters().map_err(|why| (2, why))?;
             let (config, _) =

@@ -8,6 +8,7 @@ use kube::Resource;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::reflector::{Lookup, ObjectRef, Store};
 use kube::runtime::watcher::Event;
+use tokio::sync::watch;
 
 /// A kind that a [`Cache`] can hold: its type is known when this is compiled.
 pub trait Kind: Resource<DynamicType = ()> + Lookup<DynamicType = ()> + Clone + Debug + Send + Sync + 'static {}
@@ -27,6 +28,8 @@ pub fn kind_of<K: Kind>() -> String {
 pub struct Cache<K: Kind> {
     store: Store<K>,
     feed: Mutex<Feed<K>>,
+    /// Whether a list is in.
+    ready: watch::Sender<bool>,
 }
 
 /// A change of what a [`Cache`] holds.
@@ -79,7 +82,7 @@ impl<K: Kind> Cache<K> {
         let writer = Writer::new(());
         let store = writer.as_reader();
         let feed = Feed { writer, written: HashMap::new(), listed: HashMap::new(), follower };
-        Arc::new(Self { store, feed: Mutex::new(feed) })
+        Arc::new(Self { store, feed: Mutex::new(feed), ready: watch::Sender::new(false) })
     }
 
     /// The store behind it, for kube's runtime.
@@ -149,13 +152,19 @@ impl<K: Kind> Cache<K> {
             if feed.follower.is_some() {
                 feed.tell(&Change::All(&self.store.state()));
             }
+            self.ready.send_replace(true);
         }
     }
 
-    /// Waits until the first list is in.
+    /// What is known comes from a watch that has ended: it stays readable, and is not ready before the next list is in.
+    pub fn begin_again(&self) {
+        self.ready.send_replace(false);
+    }
+
+    /// Waits until a list is in.
     pub async fn ready(&self) {
-        // The writer lives as long as the cache, so the only error, a dropped writer, cannot happen.
-        let _ = self.store.wait_until_ready().await;
+        // The sender lives as long as the cache, so the only error, a dropped sender, cannot happen.
+        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
     fn newest(&self, object: &K) -> u64 {
@@ -230,5 +239,21 @@ mod tests {
         cache.event(Event::InitApply(service("a", 20)));
         cache.event(Event::InitDone);
         assert_eq!((seen(&cache, "a"), seen(&cache, "b")), (Some(20), None), "gone by the next list");
+    }
+    #[test]
+    fn what_is_known_from_an_earlier_watch_is_readable_and_not_ready() {
+        use futures::FutureExt as _;
+        let cache = Cache::new();
+        let is_ready = || cache.ready().now_or_never().is_some();
+        assert!(!is_ready());
+        for round in 1..=2 {
+            cache.event(Event::Init);
+            cache.event(Event::InitApply(service("a", round)));
+            cache.event(Event::InitDone);
+            assert!(is_ready());
+            cache.begin_again();
+            assert!(!is_ready());
+            assert_eq!(seen(&cache, "a"), Some(round));
+        }
     }
 }

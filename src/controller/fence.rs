@@ -84,11 +84,11 @@ mod tests {
         let ask = async || client.request_text(Request::get("/version").body(Vec::new()).unwrap()).await;
         let refused = ask().await.unwrap_err().to_string();
         assert!(refused.contains("does not hold the lease"), "{refused}");
-        fence.open_until(Instant::now() + Duration::from_secs(60));
+        fence.open_until(Instant::now() + Duration::from_mins(1));
         ask().await.unwrap();
         fence.open_until(Instant::now());
         ask().await.unwrap_err();
-        fence.open_until(Instant::now() + Duration::from_secs(60));
+        fence.open_until(Instant::now() + Duration::from_mins(1));
         fence.close();
         ask().await.unwrap_err();
         assert_eq!(sent.load(Ordering::SeqCst), 1);
@@ -105,10 +105,9 @@ mod tests {
             }
         });
         let fence = Fence::new();
-        fence.open_until(Instant::now() + Duration::from_secs(60));
+        fence.open_until(Instant::now() + Duration::from_mins(1));
         let client = fence.client(&Client::new(server, "default"));
-        let mut asked =
-            pin!(async move { client.request_text(Request::get("/").body(Vec::new()).unwrap()).await });
+        let mut asked = pin!(async move { client.request_text(Request::get("/").body(Vec::new()).unwrap()).await });
         assert!(futures::poll!(asked.as_mut()).is_pending());
         fence.close();
         let_go.send(true).unwrap();

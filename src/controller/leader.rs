@@ -15,6 +15,8 @@ use super::Fence;
 use super::lease::{Election, Loss, Step};
 use crate::api::labels;
 
+/// Name of the Lease in the operator's namespace. Releases there share it, so that one of them acts.
+const NAME: &str = "odoo-operator";
 /// For one call. The client retries by itself, and a call that hangs must leave time for another one.
 const CALL: Duration = Duration::from_secs(5);
 /// For giving the lease up; whoever waits for it takes it by itself after that.
@@ -23,26 +25,20 @@ const RELEASE: Duration = Duration::from_secs(2);
 /// This process' part in the election for one Lease.
 pub struct Leader {
     api: Api<Lease>,
-    name: String,
     election: Election,
     fence: Fence,
 }
 
 impl Leader {
-    /// A candidate for the Lease `name`. `identity` must be this process' own, but for its earlier lives; `fence` opens
+    /// A candidate for the Lease in this namespace. `identity` must be this process' own, but for its earlier lives; `fence` opens
     /// while the lease is held.
-    pub fn new(client: Client, namespace: &str, name: &str, identity: &str, fence: Fence) -> Self {
-        Self {
-            api: Api::namespaced(client, namespace),
-            name: name.to_owned(),
-            election: Election::new(identity, Instant::now()),
-            fence,
-        }
+    pub fn new(client: Client, namespace: &str, identity: &str, fence: Fence) -> Self {
+        Self { api: Api::namespaced(client, namespace), election: Election::new(identity, Instant::now()), fence }
     }
 
     /// Waits until the lease is held.
     pub async fn acquire(&mut self) {
-        let mut changes = pin!(watcher::watch_object(self.api.clone(), &self.name).default_backoff());
+        let mut changes = pin!(watcher::watch_object(self.api.clone(), NAME).default_backoff());
         let mut told = false;
         loop {
             let until = match self.election.step(Instant::now(), Timestamp::now()) {
@@ -50,20 +46,20 @@ impl Leader {
                 step => {
                     self.take(step).await;
                     if self.election.holds_until().is_some() {
-                        info!(lease = self.name, "leading");
+                        info!(lease = NAME, "leading");
                         return;
                     }
                     continue;
                 }
             };
             if !told {
-                info!(lease = self.name, "standing by: another replica leads, webhooks are answered here too");
+                info!(lease = NAME, "standing by: another replica leads, webhooks are answered here too");
                 told = true;
             }
             tokio::select! {
                 change = changes.next() => match change {
                     Some(Ok(lease)) => self.election.saw(lease, Instant::now()),
-                    Some(Err(error)) => debug!(%error, lease = self.name, "watch interrupted"),
+                    Some(Err(error)) => debug!(%error, lease = NAME, "watch interrupted"),
                     // It never ends; if it did, time alone would go on.
                     None => tokio::time::sleep_until(until.into()).await,
                 },
@@ -90,17 +86,18 @@ impl Leader {
     pub async fn release(&mut self) {
         self.fence.close();
         let give_up = async {
-            while let Some(lease) = self.election.release(Timestamp::now()) {
-                match self.api.replace(&self.name, &PostParams::default(), &lease).await {
-                    Ok(_) => return info!(lease = self.name, "released"),
-                    // A renewal was under way when this began.
+            // Twice: a renewal may have been under way when this began.
+            for _ in 0..2 {
+                let Some(lease) = self.election.release(Instant::now(), Timestamp::now()) else { return };
+                match self.api.replace(NAME, &PostParams::default(), &lease).await {
+                    Ok(_) => return info!(lease = NAME, "released"),
                     Err(error) if is_conflict(&error) => self.take(Step::Look).await,
-                    Err(error) => return warn!(%error, lease = self.name, "not released"),
+                    Err(error) => return warn!(%error, lease = NAME, "not released"),
                 }
             }
         };
         if tokio::time::timeout(RELEASE, give_up).await.is_err() {
-            warn!(lease = self.name, "not released in time");
+            warn!(lease = NAME, "not released in time");
         }
     }
 
@@ -112,9 +109,9 @@ impl Leader {
         let params = PostParams::default();
         let called = async {
             match &step {
-                Step::Look => self.api.get_opt(&self.name).await.map(Answer::Seen),
-                Step::Create(lease) => self.api.create(&params, &self.named(lease)).await.map(Answer::Stored),
-                Step::Replace(lease) => self.api.replace(&self.name, &params, lease).await.map(Answer::Stored),
+                Step::Look => self.api.get_opt(NAME).await.map(Answer::Seen),
+                Step::Create(lease) => self.api.create(&params, &named(lease)).await.map(Answer::Stored),
+                Step::Replace(lease) => self.api.replace(NAME, &params, lease).await.map(Answer::Stored),
                 Step::Wait(_) | Step::Lost(_) => Ok(Answer::Nothing),
             }
         };
@@ -129,23 +126,24 @@ impl Leader {
             Ok(Ok(Answer::Nothing)) => {}
             Ok(Err(error)) if is_conflict(&error) => self.election.conflicted(Instant::now()),
             Ok(Err(error)) => {
-                warn!(%error, lease = self.name, "the Lease cannot be read or written; it is tried again");
+                warn!(%error, lease = NAME, "the Lease cannot be read or written; it is tried again");
                 self.election.failed(sent);
             }
             Err(_) => {
-                warn!(lease = self.name, "the API server does not answer; it is tried again");
+                warn!(lease = NAME, "the API server does not answer; it is tried again");
                 self.election.failed(sent);
             }
         }
     }
+}
 
-    fn named(&self, lease: &Lease) -> Lease {
-        let mut lease = lease.clone();
-        let meta = lease.meta_mut();
-        meta.name = Some(self.name.clone());
-        meta.labels = Some([(labels::MANAGED_BY.to_owned(), labels::MANAGER.to_owned())].into());
-        lease
-    }
+/// What is created needs a name, and a sign of whose it is.
+fn named(lease: &Lease) -> Lease {
+    let mut lease = lease.clone();
+    let meta = lease.meta_mut();
+    meta.name = Some(NAME.to_owned());
+    meta.labels = Some([(labels::MANAGED_BY.to_owned(), labels::MANAGER.to_owned())].into());
+    lease
 }
 
 enum Answer {

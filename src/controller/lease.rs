@@ -112,10 +112,10 @@ impl Election {
         Step::Replace(Lease { spec: Some(self.record(wall)), ..lease.clone() })
     }
 
-    /// The Lease that gives it up, if this process may still do so.
-    pub fn release(&self, wall: Timestamp) -> Option<Lease> {
+    /// The Lease that gives it up, if it is this process' to give.
+    pub fn release(&self, now: Instant, wall: Timestamp) -> Option<Lease> {
+        self.holds_until().filter(|end| now < *end)?;
         let mut lease = self.lease.clone()?;
-        self.holds_until()?;
         let spec = lease.spec.as_mut()?;
         spec.holder_identity = None;
         spec.renew_time = Some(MicroTime(wall));

@@ -6,6 +6,7 @@
 mod act;
 pub mod apply;
 pub mod cache;
+mod clusters_secret;
 pub mod crds;
 pub mod credentials;
 pub mod databases;
@@ -28,10 +29,13 @@ mod status;
 pub mod stores;
 pub mod uninstall;
 mod unsupported;
+mod upkeep;
 pub mod watches;
 
+pub use clusters_secret::ClustersSecret;
 pub use error::{Error, Result};
 pub use fence::Fence;
 pub use leader::Leader;
 pub use lease::Loss;
 pub use memory::{Backoff, Foreign};
+pub use upkeep::Upkeep;

@@ -54,6 +54,11 @@ impl Notifications {
         Self { sender, news: Mutex::default(), metrics }
     }
 
+    /// Nothing is delivered any more: another replica goes on.
+    pub fn stop(&self) {
+        self.sender.stop();
+    }
+
     /// An instance changed its phase.
     pub fn phase_changed(&self, instance: &OdooInstance, status: &mut OdooInstanceStatus, from: Phase, to: Phase) {
         let Some(webhook) = &instance.spec.webhook else { return };

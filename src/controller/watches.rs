@@ -46,9 +46,18 @@ impl Queues {
     }
 }
 
+/// The watches that admission needs, for a replica that does nothing else. They end with the set.
+pub fn for_admission(client: &Client, stores: &Stores) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    feed_guarded(&mut tasks, client, &stores.instances, |_| ());
+    tasks
+}
+
 /// Starts every watch. They end with the set.
 pub fn start(client: &Client, stores: &Arc<Stores>, queues: &Queues, operator_namespace: &str) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
+    // What a replica that stood by has seen is enough for admission, and too old to act on.
+    stores.instances.begin_again();
     primary(&mut tasks, client, stores, queues);
     children(&mut tasks, client, stores, queues);
     secrets(&mut tasks, client, stores, queues, operator_namespace.to_owned());

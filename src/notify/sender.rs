@@ -172,6 +172,11 @@ impl Sender {
         running.queue.borrow().items.len()
     }
 
+    /// Nothing is sent any more: somebody else goes on with the outboxes.
+    pub fn stop(&self) {
+        self.running().drain().for_each(|(_, running)| running.task.abort());
+    }
+
     /// Whether an object has something under way.
     pub fn is_busy(&self, uid: &str) -> bool {
         self.running().contains_key(uid)

@@ -56,6 +56,7 @@ pub struct Metrics {
     webhook_time: Family<HookLabels, Histogram, fn() -> Histogram>,
     deliveries: Family<ResultLabels, Counter>,
     certificate: Gauge<f64, AtomicU64>,
+    leader: Gauge,
 }
 
 fn reconcile_buckets() -> Histogram {
@@ -106,7 +107,23 @@ impl Metrics {
             Unit::Seconds,
             certificate.clone(),
         );
-        Self { registry, reconciles, reconcile_time, phases, webhook_requests, webhook_time, deliveries, certificate }
+        let leader = Gauge::default();
+        registry.register(
+            "leader",
+            "1 on the replica that holds the lease and acts, 0 on those that stand by. Alert when the sum is 0 for a minute",
+            leader.clone(),
+        );
+        Self {
+            registry,
+            reconciles,
+            reconcile_time,
+            phases,
+            webhook_requests,
+            webhook_time,
+            deliveries,
+            certificate,
+            leader,
+        }
     }
 
     /// A reconcile ended.
@@ -139,6 +156,11 @@ impl Metrics {
     #[allow(clippy::cast_precision_loss)]
     pub fn certificate_not_after(&self, unix_seconds: i64) {
         self.certificate.set(unix_seconds as f64);
+    }
+
+    /// Whether this replica holds the lease.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// Every metric with its type and what it means, as a Markdown page.

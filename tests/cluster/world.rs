@@ -17,7 +17,7 @@ pub struct World {
     kubeconfig: String,
     pub audit_log: PathBuf,
     operator: Mutex<Option<Child>>,
-    ports: (u16, u16),
+    pub ports: (u16, u16),
     /// Ends with its standard input, and that with this process.
     _plane: Child,
     _output: Lines<BufReader<ChildStdout>>,
@@ -35,7 +35,7 @@ pub fn env(name: &str) -> String {
     })
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -138,13 +138,36 @@ impl World {
 
     /// Starts the operator with the chart's rights and waits until both versions are served.
     pub fn start_operator(&self) {
-        let log = std::fs::File::options().create(true).append(true).open(self.folder.join("operator.log")).unwrap();
         let (https, probes) = self.ports;
+        let operator = self.operator_command("operator", https, probes).spawn().unwrap();
+        *self.operator.lock().unwrap() = Some(operator);
+        let address = format!("127.0.0.1:{probes}");
+        eventually("the operator is ready", || {
+            self.assert_alive();
+            http_get(&address, "/readyz").filter(|answer| answer.starts_with("HTTP/1.1 200")).map(drop)
+        });
+        self.wait_until_served();
+    }
+
+    /// Waits until both versions are served.
+    pub fn wait_until_served(&self) {
+        let wait = Command::new(env!("CARGO_BIN_EXE_odoo-operator"))
+            .args(["wait", "--timeout=60"])
+            .env("KUBECONFIG", &self.kubeconfig)
+            .output()
+            .unwrap();
+        assert!(wait.status.success(), "{}\n{}", text(&wait), self.operator_log());
+    }
+
+    /// A process of the operator, as if it were the pod `name`: with NAME.kubeconfig, logging to NAME.log.
+    pub fn operator_command(&self, name: &str, https: u16, probes: u16) -> Command {
+        let log = std::fs::File::options().create(true).append(true).open(self.folder.join(format!("{name}.log")));
         let file = |name: &str| self.folder.join(name).display().to_string();
-        let operator = Command::new(env!("CARGO_BIN_EXE_odoo-operator"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_odoo-operator"));
+        command
             .args(["run", "--operator-namespace=odoo-operator"])
             .arg("--operator-user=system:serviceaccount:odoo-operator:odoo-operator")
-            .arg(format!("--webhook-url=https://127.0.0.1:{https}"))
+            .arg(format!("--webhook-url=https://127.0.0.1:{}", self.ports.0))
             .args([format!("--webhook-port={https}"), format!("--health-probe-bind-address=127.0.0.1:{probes}")])
             .args(["--webhook-allow-cidr=127.0.0.0/8", "--default-odoo-image=odoo:19.0"])
             .arg("--pull-secret-allow-list=shared-registry,opaque")
@@ -154,25 +177,14 @@ impl World {
                 format!("--postgres-admin-database={}", env("PG_ADMIN_DATABASE")),
                 format!("--postgres-admin-password-file={}", file("password")),
             ])
-            .env("KUBECONFIG", self.folder.join("operator.kubeconfig"))
+            .env("KUBECONFIG", self.folder.join(format!("{name}.kubeconfig")))
+            // One that is killed and started again is the same pod's next container, and takes its lease back.
+            .env("POD_NAME", name)
             .env_remove("RUST_LOG")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        *self.operator.lock().unwrap() = Some(operator);
-        let address = format!("127.0.0.1:{probes}");
-        eventually("the operator is ready", || {
-            self.assert_alive();
-            http_get(&address, "/readyz").filter(|answer| answer.starts_with("HTTP/1.1 200")).map(drop)
-        });
-        let wait = Command::new(env!("CARGO_BIN_EXE_odoo-operator"))
-            .args(["wait", "--timeout=60"])
-            .env("KUBECONFIG", &self.kubeconfig)
-            .output()
-            .unwrap();
-        assert!(wait.status.success(), "{}\n{}", text(&wait), self.operator_log());
+            .stderr(log.unwrap());
+        command
     }
 
     /// A relay in front of PostgreSQL takes the server's place once it is there.
@@ -251,7 +263,7 @@ impl Drop for World {
     }
 }
 
-fn http_get(address: &str, path: &str) -> Option<String> {
+pub fn http_get(address: &str, path: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
     let mut stream = std::net::TcpStream::connect(address).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: operator\r\nConnection: close\r\n\r\n").ok()?;

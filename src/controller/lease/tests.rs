@@ -110,7 +110,11 @@ fn a_holder_that_promises_more_is_given_more_and_less_gets_ours() {
     for (promised, wait) in [(Some(30), 30), (Some(1), 15), (Some(-5), 15), (None, 15)] {
         let mut lease = lease_of("other", 7);
         lease.spec.as_mut().unwrap().lease_duration_seconds = promised;
-        assert_eq!(candidate(start, Some(lease)).step(start, wall()), Step::Wait(start + seconds(wait)), "{promised:?}");
+        assert_eq!(
+            candidate(start, Some(lease)).step(start, wall()),
+            Step::Wait(start + seconds(wait)),
+            "{promised:?}"
+        );
     }
 }
 
@@ -126,7 +130,7 @@ fn the_lease_of_an_earlier_life_is_taken_back_at_once_and_that_life_would_know()
     assert_eq!(earlier.step(start + seconds(2), wall()), Step::Look);
     earlier.saw(again.lease.clone(), start + seconds(2));
     assert_eq!(earlier.step(start + seconds(2), wall()), Step::Lost(Loss::Taken("me".to_owned())));
-    assert_eq!((earlier.holds_until(), earlier.release(wall())), (None, None));
+    assert_eq!((earlier.holds_until(), earlier.release(start + seconds(2), wall())), (None, None));
 }
 
 #[test]
@@ -136,7 +140,7 @@ fn a_holder_renews_every_two_seconds_and_keeps_its_term() {
     let first = election.lease.clone().unwrap().spec.unwrap();
     for round in 1..=10 {
         let now = start + seconds(2 * round);
-        assert_eq!(election.step(now - Duration::from_millis(1), wall()), Step::Wait(now));
+        assert_eq!(election.step(start + seconds(2 * round - 1), wall()), Step::Wait(now));
         let lease = replacement(&election, now);
         let spec = lease.spec.clone().unwrap();
         assert_eq!((spec.acquire_time, spec.lease_transitions), (first.acquire_time.clone(), Some(0)));
@@ -224,11 +228,12 @@ fn a_candidate_that_lost_the_race_looks_and_waits() {
 fn a_holder_gives_it_up_by_name_of_nobody() {
     let start = Instant::now();
     let election = holder_since(start);
-    let released = election.release(wall()).unwrap();
+    assert_eq!(election.release(start + seconds(10), wall()), None, "it has run out");
+    let released = election.release(start + seconds(9), wall()).unwrap();
     assert_eq!(released.metadata.resource_version.as_deref(), Some("1"));
     assert_eq!(holder(&released), None);
     assert!(matches!(candidate(start, Some(released)).step(start, wall()), Step::Replace(_)));
-    assert_eq!(candidate(start, Some(lease_of("other", 1))).release(wall()), None);
+    assert_eq!(candidate(start, Some(lease_of("other", 1))).release(start, wall()), None);
 }
 
 /// What becomes of a call.
@@ -294,7 +299,14 @@ struct Process {
     waiting: Option<(Instant, Instant)>,
 }
 
-fn call(process: &mut Process, server: &mut Server, late: &mut Vec<(Instant, Lease)>, fate: Fate, step: &Step, now: Instant) {
+fn call(
+    process: &mut Process,
+    server: &mut Server,
+    late: &mut Vec<(Instant, Lease)>,
+    fate: Fate,
+    step: &Step,
+    now: Instant,
+) {
     let (Step::Create(lease) | Step::Replace(lease)) = step else {
         match fate {
             Fate::Answered => process.election.saw(server.lease.clone(), now),
