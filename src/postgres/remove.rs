@@ -135,15 +135,26 @@ async fn drop_found(session: &Session, database: &Database) -> Result<(), Error>
 }
 
 impl Session {
-    /// Takes the advisory lock of an instance, which the session holds until it ends or [`Self::unlock`].
+    /// Takes the advisory lock of an instance, which the session holds until it ends or [`Self::unlock`]. It ends, too,
+    /// when nothing is heard of us for half a minute: a replica that was paused with the lock in its hand holds nobody up,
+    /// and finds its session gone when it goes on.
     pub(super) async fn lock(&self, uid: &str) -> Result<(), Error> {
-        let sql = format!("SELECT pg_advisory_lock({})", lock_key(uid));
+        let sql = format!("{}; SELECT pg_advisory_lock({})", idle_limit("30s"), lock_key(uid));
         self.run("wait for another operation on the same instance", &sql).await
     }
 
     pub(super) async fn unlock(&self, uid: &str) -> Result<(), Error> {
-        self.run("end an operation", &format!("SELECT pg_advisory_unlock({})", lock_key(uid))).await
+        let sql = format!("SELECT pg_advisory_unlock({}); {}", lock_key(uid), idle_limit("0"));
+        self.run("end an operation", &sql).await
     }
+}
+
+/// How long the server waits for a session's next statement; PostgreSQL 13 has no such limit.
+fn idle_limit(time: &str) -> String {
+    format!(
+        "SELECT set_config('idle_session_timeout', '{time}', false) \
+         WHERE current_setting('idle_session_timeout', true) IS NOT NULL"
+    )
 }
 
 fn lock_key(uid: &str) -> i64 {
