@@ -81,12 +81,13 @@ start_control_plane() { # etcd, API server, controller manager, scheduler, KWOK;
   local client=http://127.0.0.1:$ETCD_PORT peer=http://127.0.0.1:$PEER_PORT
   start etcd etcd --data-dir "$DIR/etcd" --unsafe-no-fsync --listen-client-urls "$client" --advertise-client-urls "$client" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" --initial-cluster "default=$peer" --log-level warn
+  # shellcheck disable=SC2086 # flags
   start apiserver kube-apiserver --etcd-servers="$client" --bind-address="$listen" --secure-port="$API_PORT" --advertise-address="$API_ADVERTISE" \
     --service-cluster-ip-range="$SERVICE_CIDR" --tls-cert-file="$p/apiserver.crt" --tls-private-key-file="$p/apiserver.key" --client-ca-file="$p/ca.crt" \
     --service-account-issuer=https://kubernetes.default.svc --service-account-key-file="$p/sa.pub" --service-account-signing-key-file="$p/sa.key" \
     --authorization-mode=Node,RBAC --kubelet-client-certificate="$p/admin.crt" --kubelet-client-key="$p/admin.key" \
     --allow-privileged=true --kubelet-preferred-address-types=InternalIP --endpoint-reconciler-type="$ENDPOINTS" \
-    --audit-policy-file="$DEV/kube/audit-policy.yaml" --audit-log-path="$DIR/audit/audit.log" --audit-log-maxsize=100000
+    --audit-policy-file="$DEV/kube/audit-policy.yaml" --audit-log-path="$DIR/audit/audit.log" --audit-log-maxsize=100000 ${API_SERVER_FLAGS:-}
   until curl -s -m 2 --cacert "$p/ca.crt" --cert "$p/admin.crt" --key "$p/admin.key" "https://127.0.0.1:$API_PORT/readyz" 2>/dev/null | grep -qx ok; do
     check_components || return 1
     pause 0.1

@@ -4,24 +4,37 @@ use super::world::{Namespace, eventually, shared};
 
 #[test]
 fn a_foreign_object_with_the_name_of_a_child_is_not_touched() {
-    for (kind, manifest) in [
+    for (kind, name, manifest) in [
         (
             "service",
+            "my-odoo",
             "apiVersion: v1\nkind: Service\nmetadata: {name: my-odoo, labels: {of: theirs}}\nspec: {ports: [{port: 80}]}",
         ),
-        ("secret", "apiVersion: v1\nkind: Secret\nmetadata: {name: my-odoo-odoo-user}\nstringData: {password: theirs}"),
+        (
+            "secret",
+            "my-odoo-odoo-user",
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: my-odoo-odoo-user}\nstringData: {password: theirs}",
+        ),
+        (
+            "deployment",
+            "my-odoo",
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: my-odoo}\nspec: {replicas: 0, selector: {matchLabels: {of: theirs}}, \
+             template: {metadata: {labels: {of: theirs}}, spec: {containers: [{name: theirs, image: theirs}]}}}",
+        ),
     ] {
         let space = shared().namespace("taken");
         space.apply(manifest);
-        let name = if kind == "service" { "my-odoo" } else { "my-odoo-odoo-user" };
-        let before = space.json(kind, name).unwrap();
+        let before = eventually("its own controller is done with it", || {
+            let object = space.json(kind, name)?;
+            (kind != "deployment" || object["status"]["conditions"].is_array()).then_some(object)
+        });
         space.apply(&space.quick_start("my-odoo"));
         let object = eventually("the condition says which", || {
             let object = space.instance("my-odoo");
             (Namespace::condition(&object, "Ready")["reason"] == "NameTaken").then_some(object)
         });
-        let message = object["status"]["message"].as_str().unwrap_or_default();
-        assert!(message.contains(name), "{message}");
+        let message = object["status"]["message"].as_str().unwrap_or_default().to_lowercase();
+        assert!(message.contains(&format!("{kind} {}/{name} ", space.name)), "{message}");
         assert_eq!(Namespace::condition(&object, "Stalled")["status"], "True");
         assert_eq!(space.json(kind, name).unwrap(), before);
         // Once it is out of the way, the instance goes on by itself.

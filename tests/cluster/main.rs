@@ -6,6 +6,7 @@
 
 mod admission;
 mod adoption;
+mod at_rest;
 mod chart;
 mod collisions;
 mod deletion;
@@ -20,4 +21,5 @@ mod outage;
 mod pull_secret;
 mod refusals;
 mod relay;
+mod startup;
 mod world;

@@ -1,11 +1,15 @@
 //! What Odoo leaves in a new database, for init Jobs that only a simulated kubelet runs.
 
 use std::collections::HashMap;
-use std::process::Command;
 use std::sync::{LazyLock, Mutex, Once};
 use std::time::Duration;
 
+use kube::config::{KubeConfigOptions, Kubeconfig};
+
 use super::world::env;
+
+/// For one answer of an API server.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The few tables that the operator reads and writes, owned by the instance's role.
 const TABLES: &str = "
@@ -81,13 +85,33 @@ impl Client {
 /// The namespaces of this run's tests, and the kubeconfig of the world that each is in.
 static NAMESPACES: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
 
-fn is_initializing(kubeconfig: &str, namespace: &str, name: &str) -> bool {
-    let phase = Command::new("kubectl")
-        .args(["get", "odooinstances.v1.bemade.org", name, "--output=jsonpath={.status.phase}"])
-        .args(["--namespace", namespace, "--kubeconfig", kubeconfig])
-        .output()
-        .unwrap();
-    phase.stdout == b"Initializing"
+/// The API servers, and who asks them: a process for each look would come too late on a busy machine.
+struct Phases {
+    runtime: tokio::runtime::Runtime,
+    clients: HashMap<String, kube::Client>,
+}
+
+impl Phases {
+    fn new() -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        Self { runtime, clients: HashMap::new() }
+    }
+
+    fn is_initializing(&mut self, kubeconfig: &str, namespace: &str, name: &str) -> bool {
+        let Self { runtime, clients } = self;
+        let client = clients.entry(kubeconfig.to_owned()).or_insert_with(|| {
+            runtime.block_on(async {
+                let file = Kubeconfig::read_from(kubeconfig).unwrap();
+                let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+                kube::Client::try_from(config).unwrap()
+            })
+        });
+        let path = format!("/apis/bemade.org/v1/namespaces/{namespace}/odooinstances/{name}");
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        // A world that has ended answers nothing; the others are looked at meanwhile.
+        let asked = async { tokio::time::timeout(PATIENCE, client.request::<serde_json::Value>(request)).await };
+        matches!(runtime.block_on(asked), Ok(Ok(object)) if object["status"]["phase"] == "Initializing")
+    }
 }
 
 /// Fills every new database of a namespace once it is being initialised, as the init Job's Odoo would.
@@ -98,6 +122,7 @@ pub fn pretend(kubeconfig: &str, namespace: &str) {
         std::thread::spawn(|| {
             let postgres = client("postgres");
             let mut filled = std::collections::HashSet::new();
+            let mut phases = Phases::new();
             loop {
                 let new = postgres.try_rows(
                     "SELECT d.datname, c->>'namespace', c->>'name' FROM pg_database d,
@@ -106,18 +131,21 @@ pub fn pretend(kubeconfig: &str, namespace: &str) {
                        AND c->>'namespace' LIKE 'cl-%'
                        AND NOT coalesce((c->>'preparing')::boolean, false)",
                 );
+                let mut waiting = Vec::new();
                 for row in new.unwrap_or_default() {
-                    let mut parts = row.split('|');
-                    let (database, namespace, name) =
-                        (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
-                    let kubeconfig = NAMESPACES.lock().unwrap().get(namespace).cloned();
-                    if !filled.contains(database)
-                        && kubeconfig.is_some_and(|kubeconfig| is_initializing(&kubeconfig, namespace, name))
-                        && fill(database, namespace, name).is_ok()
+                    let words: Vec<_> = row.split('|').map(str::to_owned).collect();
+                    let [database, namespace, name] = <[String; 3]>::try_from(words).unwrap();
+                    let kubeconfig = NAMESPACES.lock().unwrap().get(&namespace).cloned();
+                    if !filled.contains(&database)
+                        && kubeconfig.is_some_and(|kubeconfig| phases.is_initializing(&kubeconfig, &namespace, &name))
                     {
-                        filled.insert(database.to_owned());
+                        // At once: a simulated init Job takes no longer than it must.
+                        waiting.push(std::thread::spawn(move || {
+                            fill(&database, &namespace, &name).is_ok().then_some(database)
+                        }));
                     }
                 }
+                filled.extend(waiting.into_iter().filter_map(|thread| thread.join().unwrap()));
                 std::thread::sleep(Duration::from_millis(20));
             }
         });

@@ -47,24 +47,6 @@ fn writes(world: &World, namespace: &str) -> usize {
 }
 
 #[test]
-fn at_rest_an_instance_costs_no_request() {
-    let world = World::start("rest");
-    let space = world.namespace("rest");
-    space.apply(&space.quick_start("my-odoo"));
-    space.phase("my-odoo", "Running");
-    eventually("the init job is let go", || {
-        let job = space.json("odooinitjob", "my-odoo-auto-init")?;
-        job["metadata"]["finalizers"].is_null().then_some(())
-    });
-    // Something else happens in the cluster meanwhile: the end of the wait is an event, not a guess about time.
-    let before = super::life::requests(&world, &space.name).len();
-    for round in 0..20 {
-        space.ok(&["create", "configmap", &format!("noise-{round}")]);
-    }
-    assert_eq!(super::life::requests(&world, &space.name).len(), before);
-}
-
-#[test]
 fn an_unreachable_postgresql_is_reported_and_nothing_is_destroyed() {
     let world = World::start("outage");
     let space = world.namespace("outage");

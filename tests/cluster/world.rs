@@ -66,6 +66,11 @@ impl World {
 
     /// A control plane without the chart.
     pub fn bare(name: &str) -> Self {
+        Self::with(name, "")
+    }
+
+    /// The same, with flags of its own for the API server.
+    pub fn with(name: &str, api_server_flags: &str) -> Self {
         // Under target/: the next run takes its place.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         let _ = std::fs::remove_dir_all(&folder);
@@ -73,6 +78,7 @@ impl World {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/dev/control-plane");
         let mut plane = Command::new(script)
             .arg(folder.join("plane"))
+            .env("API_SERVER_FLAGS", api_server_flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -124,7 +130,10 @@ impl World {
         arguments.extend(values.iter().flat_map(|value| ["--set", value]));
         self.helm(&arguments);
         self.log_in("odoo-operator", &self.folder.join("operator.kubeconfig"));
-        std::fs::write(self.folder.join("password"), env("PG_ADMIN_PASSWORD")).unwrap();
+        let password = self.folder.join("password");
+        if !password.exists() {
+            std::fs::write(password, env("PG_ADMIN_PASSWORD")).unwrap();
+        }
     }
 
     /// Writes a kubeconfig of a ServiceAccount in the operator's namespace.
@@ -171,9 +180,10 @@ impl World {
             .args([format!("--webhook-port={https}"), format!("--health-probe-bind-address=127.0.0.1:{probes}")])
             .args(["--webhook-allow-cidr=127.0.0.0/8", "--default-odoo-image=odoo:19.0"])
             .arg("--pull-secret-allow-list=shared-registry,opaque")
-            .args([format!("--postgres-host={}", env("PGHOST")), format!("--postgres-port={}", self.postgres_port())])
             .args([
-                format!("--postgres-admin-user={}", env("PG_ADMIN_USER")),
+                format!("--postgres-host={}", env("PGHOST")),
+                format!("--postgres-port={}", self.postgres("port", "PGPORT")),
+                format!("--postgres-admin-user={}", self.postgres("user", "PG_ADMIN_USER")),
                 format!("--postgres-admin-database={}", env("PG_ADMIN_DATABASE")),
                 format!("--postgres-admin-password-file={}", file("password")),
             ])
@@ -187,9 +197,10 @@ impl World {
         command
     }
 
-    /// A relay in front of PostgreSQL takes the server's place once it is there.
-    fn postgres_port(&self) -> String {
-        std::fs::read_to_string(self.folder.join("postgres-port")).unwrap_or_else(|_| env("PGPORT"))
+    /// What a test wrote for operators that are started from now on (a relay's port, a role of its own), else the
+    /// environment's.
+    fn postgres(&self, what: &str, variable: &str) -> String {
+        std::fs::read_to_string(self.folder.join(format!("postgres-{what}"))).unwrap_or_else(|_| env(variable))
     }
 
     fn assert_alive(&self) {

@@ -1,6 +1,7 @@
 //! The cluster that `scripts/test e2e` brought up, with the chart installed.
 
 use std::process::{Command, Output, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -29,8 +30,13 @@ fn run(command: &mut Command, input: &str) -> Output {
 }
 
 /// Looks again and again until there is something.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + PATIENCE;
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// The same, for what has to be there in time.
+pub fn within<T>(time: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + time;
     loop {
         if let Some(found) = look() {
             return found;
@@ -59,21 +65,45 @@ pub fn psql(role: &str, password: &str, database: &str, sql: &str) -> Result<Str
 
 /// A query as the server's superuser.
 pub fn superuser(sql: &str) -> String {
-    psql(&env("PGUSER"), &env("PGPASSWORD"), "postgres", sql).unwrap()
+    superuser_in("postgres", sql)
+}
+
+pub fn superuser_in(database: &str, sql: &str) -> String {
+    psql(&env("PGUSER"), &env("PGPASSWORD"), database, sql).unwrap()
 }
 
 fn kubectl(arguments: &[&str], input: &str) -> Output {
     run(Command::new("kubectl").args(arguments), input)
 }
 
-/// A namespace of the test's own.
+/// Held by every test: to read by those that run beside others, to write by one that takes away what all share.
+static SHARED: RwLock<()> = RwLock::new(());
+
+/// A namespace of the test's own, beside others.
 pub fn space(test: &str) -> Space {
+    // A test that failed meanwhile is no reason for others to.
+    named(test, Turn::Beside(SHARED.read().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// The same, while no other test runs.
+pub fn space_alone(test: &str) -> Space {
+    named(test, Turn::Alone(SHARED.write().unwrap_or_else(PoisonError::into_inner)))
+}
+
+/// Held until the test ends.
+#[expect(dead_code, reason = "guards are held, not looked at")]
+enum Turn {
+    Beside(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+fn named(test: &str, turn: Turn) -> Space {
     assert!(std::env::var_os("KUBECONFIG").is_some(), "no cluster: run these tests with `scripts/test e2e`");
     let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() % 10_000_000;
     let name = format!("e2e-{test}-{unique}");
     let created = kubectl(&["create", "namespace", &name], "");
     assert!(created.status.success(), "{}", text(&created));
-    Space { name }
+    Space { name, _turn: turn }
 }
 
 /// The command line of every process of the machine, and so of every pod.
@@ -86,6 +116,7 @@ pub fn command_lines() -> Vec<String> {
 /// A namespace, and what a user does there.
 pub struct Space {
     pub name: String,
+    _turn: Turn,
 }
 
 impl Space {
@@ -106,12 +137,16 @@ impl Space {
         assert!(output.status.success(), "{}\n{manifest}", text(&output));
     }
 
+    pub fn instance(&self, name: &str) -> Value {
+        let output = self.kubectl(&["get", "odooinstances.v1.bemade.org", name, "--output=json"], "");
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
     /// Waits until an instance is in a phase; its object then.
     pub fn phase(&self, name: &str, phase: &str) -> Value {
         let until = Instant::now() + PATIENCE;
         loop {
-            let output = self.kubectl(&["get", "odooinstances.v1.bemade.org", name, "--output=json"], "");
-            let object: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            let object = self.instance(name);
             if object["status"]["phase"] == phase {
                 return object;
             }

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod cluster;
+mod outage;
 
 use cluster::{Space, eventually, space};
 use serde_json::json;
