@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::api::{Patch, PatchParams};
@@ -84,15 +83,19 @@ pub enum Error {
 /// as it should be (changing a CRD tears down its watches).
 pub async fn install(client: &Client, conversion: &Conversion, ca_pem: &str) -> Result<(), Error> {
     let done = Form { conversion: conversion.clone(), v1alpha1_served: true, stored: Version::V1 };
-    // All at once: the API server takes its time to establish each.
-    let prepared = in_form(&done).into_iter().map(|desired| prepare(client, desired, conversion, ca_pem));
-    let staged: Vec<_> = try_join_all(prepared).await?.into_iter().flatten().collect();
+    // One after the other: a new CRD costs a small API server so much that all at once would cost us the Lease.
+    let mut staged = Vec::new();
+    for desired in in_form(&done) {
+        staged.extend(prepare(client, desired, conversion, ca_pem).await?);
+    }
     if staged.is_empty() {
         return Ok(());
     }
     convert_answers(client, conversion, ca_pem).await?;
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
-    try_join_all(staged.iter().map(|desired| apply(&api, desired))).await?;
+    for desired in &staged {
+        apply(&api, desired).await?;
+    }
     let names: Vec<_> = staged.iter().map(ResourceExt::name_any).collect();
     tracing::info!(crds = names.join(","), "v1alpha1 is served");
     Ok(())
