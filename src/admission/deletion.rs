@@ -6,6 +6,7 @@ use super::subject::Spec;
 use super::violation::Findings;
 use crate::api::labels::CONFIRM_DELETE;
 use crate::api::v1::DeletionPolicy;
+use crate::resources::PUBLISHED_DEFAULT;
 
 /// Names of the fields of spec whose values differ.
 pub(super) fn changed_fields(old: &Spec, new: &Spec) -> Vec<String> {
@@ -22,6 +23,18 @@ fn fields_that_differ(old: &Value, new: &Value) -> Vec<String> {
     let gone = old.keys().filter(|key| !new.contains_key(*key));
     let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(value)).map(|(key, _)| key);
     changed.chain(gone).cloned().collect()
+}
+
+/// Writes out what v1alpha1's schema writes into a request and v1 leaves absent: neither is a change.
+pub(super) fn level(spec: &mut Spec) {
+    let Spec::Instance(spec) = spec else { return };
+    let init = spec.initialization.get_or_insert_default();
+    init.modules.get_or_insert_with(|| vec!["base".to_owned()]);
+    init.demo.get_or_insert(false);
+    let probes = spec.probes.get_or_insert_default();
+    for path in [&mut probes.startup_path, &mut probes.liveness_path, &mut probes.readiness_path] {
+        path.get_or_insert_with(|| PUBLISHED_DEFAULT.to_owned());
+    }
 }
 
 /// Judges the fields of spec: only `suspend`, `cancel`, and deletionPolicy from Delete to Retain may change.

@@ -187,8 +187,10 @@ impl<'a> Incoming<'a> {
         match (self.kind.decode(&old), self.kind.decode(&new)) {
             (Ok(mut old), Ok(mut new)) => {
                 // A constant that one of both lacks is no difference.
-                defaulting::constants(&mut old);
-                defaulting::constants(&mut new);
+                for spec in [&mut old, &mut new] {
+                    deletion::level(spec);
+                    defaulting::constants(spec);
+                }
                 deletion::judge_spec(&old, &new, &mut findings);
             }
             _ => deletion::judge_raw(&old, &new, &mut findings),

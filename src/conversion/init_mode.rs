@@ -13,6 +13,7 @@
 use super::lens::Path;
 use super::tree::{Node, Object};
 
+const INIT: Path = &["spec", "init"];
 const ENABLED: Path = &["spec", "init", "enabled"];
 const REF: Path = &["spec", "productionInstanceRef"];
 const INITIALIZATION: Path = &["spec", "initialization"];
@@ -102,6 +103,9 @@ pub fn to_v1alpha1(object: &mut Object<'_>) {
     if !enabled {
         object.take(MODE);
         object.put(ENABLED, Node::New("false".to_owned()));
+    } else if is_there(object, INIT) {
+        // The API server lays no defaults over what a conversion gives: a manifest that says so would never be at rest.
+        object.put(ENABLED, Node::New("true".to_owned()));
     }
     if shows_ref && let Some(reference) = object.take(CLONE_REF) {
         object.put(REF, reference);

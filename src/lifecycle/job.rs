@@ -203,6 +203,16 @@ mod tests {
     }
 
     #[test]
+    fn a_cancelled_job_ends() {
+        for phase in [JobPhase::Pending, JobPhase::Running] {
+            let cancelled = JobContext { cancel: true, ..job(phase, BatchJob::Active) };
+            assert!(matches!(decide_init(&cancelled), JobPlan::Fail("Cancelled", _)), "{phase:?}");
+        }
+        let late = JobContext { cancel: true, ..job(JobPhase::Completed, BatchJob::Absent) };
+        assert_eq!(decide_init(&late), JobPlan::CleanUp);
+    }
+
+    #[test]
     fn an_ended_job_is_cleaned_up_once() {
         assert_eq!(decide_init(&job(JobPhase::Completed, BatchJob::Absent)), JobPlan::CleanUp);
         let released = JobContext { held: false, ..job(JobPhase::Completed, BatchJob::Absent) };

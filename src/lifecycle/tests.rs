@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::api::v1::{OdooInstanceSpec, OperationKind, Phase};
+use crate::api::v1::{
+    DatabaseSpec, Initialization, InitializationMode, MissingPolicy, OdooInstanceSpec, OperationKind, Phase,
+};
 
 fn settled() -> Observed {
     let children = [
@@ -80,6 +82,34 @@ fn a_missing_database_is_not_made_again_unasked() {
     let observed = Observed { database: Database::Absent, ..settled() };
     let plan = next(Phase::Running, true, &observed);
     assert_eq!(plan, Plan { phase: Phase::Running, effects: vec![] });
+}
+
+#[test]
+fn a_lost_database_is_made_anew_where_that_is_asked_for() {
+    let database = DatabaseSpec { missing_policy: Some(MissingPolicy::Recreate), ..DatabaseSpec::default() };
+    let spec = OdooInstanceSpec { database: Some(database), ..OdooInstanceSpec::default() };
+    let observed = Observed { database: Database::Absent, ..settled() };
+    for phase in [Phase::Starting, Phase::Running, Phase::Degraded] {
+        let facts = Facts { spec: &spec, db_initialized: true, operation: None, phase, observed: &observed };
+        assert_eq!(decide(&facts).phase, Phase::Uninitialized, "{phase:?}");
+    }
+}
+
+#[test]
+fn an_init_job_is_made_in_mode_fresh_only() {
+    use InitializationMode as Mode;
+    let observed = Observed { base: Base::NotInstalled, init: InitWork::None, ..settled() };
+    for mode in [Mode::Fresh, Mode::None, Mode::Restore, Mode::Clone] {
+        let init = Initialization { mode: Some(mode), ..Initialization::default() };
+        let spec = OdooInstanceSpec { initialization: Some(init), ..OdooInstanceSpec::default() };
+        let phase = Phase::Uninitialized;
+        let facts = Facts { spec: &spec, db_initialized: false, operation: None, phase, observed: &observed };
+        let made = decide(&facts).effects.contains(&Effect::EnsureInitJob);
+        assert_eq!(made, mode == Mode::Fresh, "{mode:?}");
+        // The others say what they wait for.
+        let waits = matches!(mode, Mode::None | Mode::Restore | Mode::Clone);
+        assert_eq!(report(&facts).message.is_some_and(|message| message.contains("initialization.mode")), waits);
+    }
 }
 
 #[test]

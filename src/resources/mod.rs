@@ -33,5 +33,6 @@ pub mod web;
 pub use hash::{hex, hex_sha256};
 pub use inputs::{DatabaseAccess, Inputs, InstanceSecrets};
 pub use odoo_version::OdooVersion;
+pub use probes::PUBLISHED_DEFAULT;
 pub use route::HttpRoute;
 pub use routing::Routing;

@@ -9,7 +9,7 @@ use super::{Inputs, odoo_conf};
 const CRON_ALIVE: &str = include_str!("../../scripts/jobs/cron-alive.sh");
 
 /// The published default of the existing operator. It never fails, so it says nothing: read as not given.
-const PUBLISHED_DEFAULT: &str = "/web/health";
+pub const PUBLISHED_DEFAULT: &str = "/web/health";
 
 /// The process is up. Only the port by default: a database that is away must not restart pods.
 pub(super) fn web_startup(inputs: &Inputs<'_>) -> Probe {

@@ -178,7 +178,7 @@ impl World {
             .arg("--operator-user=system:serviceaccount:odoo-operator:odoo-operator")
             .arg(format!("--webhook-url=https://127.0.0.1:{}", self.ports.0))
             .args([format!("--webhook-port={https}"), format!("--health-probe-bind-address=127.0.0.1:{probes}")])
-            .args(["--webhook-allow-cidr=127.0.0.0/8", "--default-odoo-image=odoo:19.0"])
+            .args(["--webhook-allow-cidr=127.0.0.0/8", &format!("--default-odoo-image={}", self.default_image())])
             .arg("--pull-secret-allow-list=shared-registry,opaque")
             .args([
                 format!("--postgres-host={}", env("PGHOST")),
@@ -195,6 +195,15 @@ impl World {
             .stdout(Stdio::null())
             .stderr(log.unwrap());
         command
+    }
+
+    /// The next operator that is started gets this setting.
+    pub fn set_default_image(&self, image: &str) {
+        std::fs::write(self.folder.join("default-image"), image).unwrap();
+    }
+
+    fn default_image(&self) -> String {
+        std::fs::read_to_string(self.folder.join("default-image")).unwrap_or_else(|_| "odoo:19.0".to_owned())
     }
 
     /// What a test wrote for operators that are started from now on (a relay's port, a role of its own), else the

@@ -48,7 +48,7 @@ fn initialization_moves_and_v1_only_fields_stay() {
         }),
         json!({
             "init": {
-                "modules": ["sale"], "demo": true,
+                "enabled": true, "modules": ["sale"], "demo": true,
                 "webhook": {
                     "url": "https://h", "secretTokenSecretRef": {"name": "s", "key": "k"}, "events": ["job.failed"],
                 },

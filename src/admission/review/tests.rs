@@ -301,6 +301,22 @@ fn a_v1alpha1_client_can_release_what_is_being_deleted() {
 }
 
 #[test]
+fn what_v1alpha1s_schema_writes_into_a_request_is_no_change() {
+    let old = with(smallest(), json!({"probes": {"livenessPath": "/up"}, "initialization": {"languages": ["fr"]}}));
+    let written = json!({
+        "probes": {"startupPath": "/web/health", "readinessPath": "/web/health"},
+        "initialization": {"modules": ["base"], "demo": false}, "cron": {"replicas": 1}, "environment": "Staging",
+    });
+    let mut request = going(old.clone(), with(old.clone(), written));
+    request["request"]["requestKind"]["version"] = json!("v1alpha1");
+    for hook in [mutate as Hook, validate] {
+        assert_eq!(call(hook, &request)["allowed"], true);
+        let other = going(old.clone(), with(old.clone(), json!({"initialization": {"modules": ["sale"]}})));
+        assert_eq!(fields(&call(hook, &other)), ["spec.initialization"]);
+    }
+}
+
+#[test]
 fn what_is_not_ours_passes_untouched() {
     let ours = create(json!({"ingress": {"hosts": []}}));
     for (path, value) in [

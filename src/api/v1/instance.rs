@@ -45,9 +45,13 @@ use super::{
     printcolumn(name = "Environment", type_ = "string", json_path = ".spec.environment", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.message", priority = 1)
 )]
+// A rule of the whole spec is judged with every change of it: what was broken before passes here, and the webhook, which
+// sees whether it was touched, decides. (Comparing old and new values here is beyond the API server's cost limit.)
 #[schemars(extend("x-kubernetes-validations" = [
     {
-        "rule": "!has(self.adminPassword) || !has(self.adminPasswordSecretRef)",
+        "rule": "!has(self.adminPassword) || !has(self.adminPasswordSecretRef) || (oldSelf.hasValue() && \
+            has(oldSelf.value().adminPassword) && has(oldSelf.value().adminPasswordSecretRef))",
+        "optionalOldSelf": true,
         "message": "excludes adminPasswordSecretRef; remove one of both",
         "fieldPath": ".adminPassword", "reason": "FieldValueForbidden"
     },
@@ -55,7 +59,10 @@ use super::{
         "rule": "!has(self.environment) || \
             self.environment != 'Production' || \
             !has(self.initialization) || \
-            !has(self.initialization.clone)",
+            !has(self.initialization.clone) || (oldSelf.hasValue() && \
+            has(oldSelf.value().environment) && oldSelf.value().environment == 'Production' && \
+            has(oldSelf.value().initialization) && has(oldSelf.value().initialization.clone))",
+        "optionalOldSelf": true,
         "message": "a Production instance is no copy of another; remove it, or use environment Staging",
         "fieldPath": ".initialization.clone", "reason": "FieldValueForbidden"
     },
@@ -64,7 +71,11 @@ use super::{
             !has(self.filestore.accessMode) || \
             self.filestore.accessMode == 'ReadWriteMany' || \
             !has(self.replicas) || \
-            self.replicas <= 1",
+            self.replicas <= 1 || (oldSelf.hasValue() && \
+            has(oldSelf.value().filestore) && has(oldSelf.value().filestore.accessMode) && \
+            oldSelf.value().filestore.accessMode != 'ReadWriteMany' && \
+            has(oldSelf.value().replicas) && oldSelf.value().replicas > 1)",
+        "optionalOldSelf": true,
         "message": "more than 1 web pod needs filestore.accessMode ReadWriteMany",
         "fieldPath": ".replicas", "reason": "FieldValueInvalid"
     },
@@ -74,7 +85,12 @@ use super::{
             self.filestore.accessMode == 'ReadWriteMany' || \
             !has(self.strategy) || \
             !has(self.strategy.type) || \
-            self.strategy.type != 'RollingUpdate'",
+            self.strategy.type != 'RollingUpdate' || (oldSelf.hasValue() && \
+            has(oldSelf.value().filestore) && has(oldSelf.value().filestore.accessMode) && \
+            oldSelf.value().filestore.accessMode != 'ReadWriteMany' && \
+            has(oldSelf.value().strategy) && has(oldSelf.value().strategy.type) && \
+            oldSelf.value().strategy.type == 'RollingUpdate')",
+        "optionalOldSelf": true,
         "message": "RollingUpdate needs filestore.accessMode ReadWriteMany; use Recreate",
         "fieldPath": ".strategy.type", "reason": "FieldValueInvalid"
     }
