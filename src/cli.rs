@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use k8s_openapi::api::core::v1::{Affinity, ResourceRequirements, Toleration};
+use odoo_operator::admission::wrong_defaults;
 use odoo_operator::api::quantity;
 use odoo_operator::api::settings::{Defaults, Settings, WebhookPolicy};
 use odoo_operator::api::v1::GatewayRef;
@@ -239,6 +240,18 @@ fn size(text: &str) -> Result<String, String> {
     }
 }
 
+/// The flag that decides a field of new instances.
+fn flag_of(path: &str) -> &'static str {
+    let flags = [
+        ("spec.image", "default-odoo-image"),
+        ("spec.resources", "default-odoo-resources"),
+        ("spec.cron.resources", "default-cron-resources"),
+        ("spec.filestore.storageSize", "default-storage-size"),
+        ("spec.filestore.accessMode", "default-access-mode"),
+    ];
+    flags.into_iter().find(|(field, _)| path.starts_with(field)).map_or("default-…", |(_, flag)| flag)
+}
+
 pub(crate) fn given(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -347,7 +360,7 @@ impl Run {
                 return Err("--default-gateway-ref-name: and --default-gateway-ref-namespace go together".to_owned());
             }
         };
-        Ok(Settings {
+        let settings = Settings {
             operator_namespace,
             operator_user: self.operator_user.clone(),
             defaults: Defaults {
@@ -372,7 +385,11 @@ impl Run {
             },
             pull_secret_allow_list: self.pull_secret_allow_list.clone(),
             isolate_adopted_databases: self.isolate_adopted_databases,
-        })
+        };
+        match wrong_defaults(&settings).first() {
+            Some(wrong) => Err(format!("--{}: {}", flag_of(&wrong.path), wrong.message)),
+            None => Ok(settings),
+        }
     }
 }
 
@@ -408,6 +425,12 @@ mod tests {
             (&["--postgres-host", "db", "--postgres-admin-password-file", "/no/such"], "/no/such"),
             (&["--health-probe-bind-address", "8081"], "write it like :8081"),
             (&["--default-storage-size", "2GiB"], "2Gi"),
+            (&["--default-odoo-image", "No Image"], "--default-odoo-image: \"No Image\" has white space; remove it"),
+            (&["--default-access-mode", "Many"], "--default-access-mode: \"Many\" is none of ReadWriteMany"),
+            (
+                &["--default-cron-resources", r#"{"requests": {"cpu": "2"}, "limits": {"cpu": "1"}}"#],
+                "--default-cron-resources: \"2\" is more than the limit \"1\"",
+            ),
             (&["--postgres-sslmode", "tls"], "verify-full"),
         ] {
             let problem = config(arguments).map(|_| ()).unwrap_err();

@@ -12,6 +12,7 @@ mod envelope;
 mod guard;
 mod judge;
 pub mod overlay;
+mod own_defaults;
 pub mod path;
 pub mod review;
 pub mod shape;
@@ -22,6 +23,7 @@ pub mod violation;
 pub use context::{Clusters, Context, InstanceFacts, Lookup, ObjectKey};
 pub use envelope::NotAReview;
 pub use guard::{Guarded, guard, guard_init_job};
+pub use own_defaults::wrong_defaults;
 pub use violation::{Reason, Violation, Warning};
 
 #[cfg(test)]

@@ -90,16 +90,41 @@ spec:
 #[test]
 fn kinds_without_an_operation_yet_are_told_so() {
     let space = shared().namespace("unsupported");
-    space.apply(
+    let place = "{bucket: odoo, objectKey: a.zip, endpoint: 'https://s3.example.com'}";
+    let said = space.apply(&format!(
         r"apiVersion: bemade.org/v1
 kind: OdooUpgradeJob
-metadata: {name: later}
-spec: {odooInstanceRef: {name: my-odoo}}
-",
-    );
-    eventually("the condition says so", || {
-        let job = space.json("odooupgradejob", "later")?;
-        let accepted = Namespace::condition(&job, "Accepted");
-        (accepted["status"] == "False" && accepted["reason"] == "NotSupported").then_some(())
-    });
+metadata: {{name: later}}
+spec: {{odooInstanceRef: {{name: my-odoo}}}}
+---
+apiVersion: bemade.org/v1
+kind: OdooBackupJob
+metadata: {{name: later}}
+spec: {{odooInstanceRef: {{name: my-odoo}}, destination: {place}}}
+---
+apiVersion: bemade.org/v1
+kind: OdooRestoreJob
+metadata: {{name: later}}
+spec: {{odooInstanceRef: {{name: my-odoo}}, source: {{type: s3, s3: {place}}}}}
+---
+apiVersion: bemade.org/v1
+kind: OdooStagingRefreshJob
+metadata: {{name: later}}
+spec: {{odooInstanceRef: {{name: my-odoo}}, source: {{instanceRef: {{name: other}}}}}}
+---
+apiVersion: bemade.org/v1
+kind: OdooBackupSchedule
+metadata: {{name: later}}
+spec: {{schedule: '0 3 * * *', template: {{odooInstanceRef: {{name: my-odoo}}, destination: {place}}}}}
+"
+    ));
+    for kind in ["OdooUpgradeJob", "OdooBackupJob", "OdooRestoreJob", "OdooStagingRefreshJob", "OdooBackupSchedule"] {
+        let warning = format!("Warning: kind: this release does not run {kind}: it is kept, with Accepted=False");
+        assert!(said.contains(&warning), "{said}");
+        eventually("the condition says so", || {
+            let job = space.json(kind, "later")?;
+            let accepted = Namespace::condition(&job, "Accepted");
+            (accepted["status"] == "False" && accepted["reason"] == "NotSupported").then_some(())
+        });
+    }
 }

@@ -7,6 +7,7 @@
 mod admission;
 mod adoption;
 mod at_rest;
+mod behaviour;
 mod chart;
 mod collisions;
 mod deletion;
@@ -22,6 +23,7 @@ mod odoo;
 mod outage;
 mod proxy;
 mod pull_secret;
+mod ratchet;
 mod refusals;
 mod relay;
 mod settings;

@@ -34,3 +34,25 @@ fn published_manifests_are_accepted_unchanged() {
         }
     }
 }
+
+/// All of them beside each other, in a namespace of their own.
+#[test]
+fn applied_again_every_kind_of_both_versions_rests() {
+    for version in ["v1", "v1alpha1"] {
+        let space = shared().namespace("manifests");
+        let all: Vec<String> = manifests(version).into_iter().map(|(_, text)| text).collect();
+        let all = all
+            .join("---\n")
+            .replace("namespace: default", &format!("namespace: {}", space.name))
+            .replace("instanceNamespace: default", &format!("instanceNamespace: {}", space.name))
+            .replace("example.com", &format!("{}.example.com", space.name))
+            .replace("everything_live", &space.name.replace('-', "_"));
+        let count = all.matches("\nkind: ").count();
+        let said = space.apply(&all);
+        assert_eq!(said.matches(" created").count(), count, "{said}");
+        let again = space.apply(&all);
+        assert_eq!(again.matches(" unchanged").count(), count, "{again}");
+        let diff = space.kubectl(&["diff", "--filename=-"], &all);
+        assert!(diff.status.success(), "{}{}", String::from_utf8_lossy(&diff.stdout), stderr(&diff));
+    }
+}

@@ -125,7 +125,9 @@ fn rule_24_places_in_s3() {
         place(json!({ "bucket": bucket })).clean();
     }
     for bucket in ["", "ab", "-abc", "abc/", "a b c", &"a".repeat(64)] {
-        place(json!({ "bucket": bucket })).refused_at("spec.destination.bucket");
+        let shown = if bucket.len() > 60 { format!("{}…", &bucket[..60]) } else { bucket.to_owned() };
+        let message = format!("\"{shown}\" is no bucket name: 3 to 63 letters, digits, . - _");
+        place(json!({ "bucket": bucket })).refused("spec.destination.bucket", Invalid, &message);
     }
     let key = |key: &str| place(json!({ "objectKey": key }));
     let longest = "a".repeat(1024);
@@ -137,9 +139,12 @@ fn rule_24_places_in_s3() {
     key("a/../b").refused(path, Invalid, "\"a/../b\" has a .. segment; write the whole key");
     key("a/").refused(path, Invalid, "\"a/\" ends with /; name the object, not a folder");
     key("").refused(path, Invalid, "\"\" is empty; name the object, such as shop/backup.zip");
-    for wrong in ["..", "a/..", "a\nb", &format!("{longest}a")] {
-        key(wrong).refused_at(path);
+    for wrong in ["..", "a/.."] {
+        key(wrong).refused(path, Invalid, &format!("\"{wrong}\" has a .. segment; write the whole key"));
     }
+    key("a\nb").refused(path, Invalid, "\"a\\nb\" has a control character; remove it");
+    let message = format!("\"{}…\" has more than 1024 bytes, the limit of S3; shorten it", "a".repeat(60));
+    key(&format!("{longest}a")).refused(path, Invalid, &message);
     for endpoint in ["https://s3.example.com", "http://minio.eu.svc:9000", "https://s3.example.com/base"] {
         place(json!({ "endpoint": endpoint })).clean();
     }
@@ -150,9 +155,15 @@ fn rule_24_places_in_s3() {
         Invalid,
         "holds a user name or a password; use s3CredentialsSecretRef",
     );
-    for endpoint in ["", "s3.example.com", "ftp://x", "https://s3.example.com/?a=b"] {
-        place(json!({ "endpoint": endpoint })).refused_at(path);
+    for endpoint in ["", "s3.example.com", "ftp://x"] {
+        let message = "is no URL; write it like https://s3.example.com";
+        place(json!({ "endpoint": endpoint })).refused(path, Invalid, message);
     }
+    place(json!({"endpoint": "https://s3.example.com/?a=b"})).refused(
+        path,
+        Invalid,
+        "has a query or fragment; write scheme, host and port",
+    );
     let template = |key: &str| schedule(json!({"template": {"destination": {"objectKey": key}}}));
     template("{namespace}/{name}/{timestamp}.zip").clean();
     template("{instance}.zip").refused(
@@ -177,15 +188,18 @@ fn rule_26_times() {
         schedule(json!({ "schedule": cron })).clean();
     }
     for cron in ["", "* * *", "61 * * * *", "0 0 3 * * *", "every day"] {
-        schedule(json!({ "schedule": cron })).refused_at("spec.schedule");
+        let hint = "is no cron expression; five fields, such as 0 3 * * * for 3:00 each day";
+        schedule(json!({ "schedule": cron })).refused("spec.schedule", Invalid, &format!("\"{cron}\" {hint}"));
     }
     for zone in ["UTC", "Europe/Brussels", "America/Argentina/Buenos_Aires", "Etc/GMT+3"] {
         schedule(json!({ "timeZone": zone })).clean();
     }
     for zone in ["", "Local", "../etc/passwd", "Europe/", "+02:00"] {
-        schedule(json!({ "timeZone": zone })).refused_at("spec.timeZone");
+        let message = format!("\"{zone}\" is no time zone; write it like Europe/Brussels");
+        schedule(json!({ "timeZone": zone })).refused("spec.timeZone", Invalid, &message);
     }
     schedule(json!({"verify": {"schedule": "x"}})).refused_at("spec.verify.schedule");
+    schedule(json!({"verify": {"schedule": "@weekly", "timeZone": "Local"}})).refused_at("spec.verify.timeZone");
 }
 
 #[test]

@@ -92,12 +92,21 @@ fn rule_13_webhooks() {
     let url = |url: &str| Trial::instance(json!({"webhook": {"url": url}}));
     url("https://hooks.example.com/odoo?x=1").clean();
     url("http://receiver.eu.svc:8080/").clean();
-    for refused in ["ftp://a.example.com", "nonsense", "http://127.0.0.1/", "http://[::1]/", "http://169.254.169.254/"]
-    {
-        let findings = url(refused).findings();
-        assert_eq!(findings.violations.len(), 1, "{refused}");
-        assert_eq!(findings.violations[0].path, "spec.webhook.url");
+    let allow = "name a receiver elsewhere, or have the operator's administrator allow it (--webhook-allow-cidr)";
+    let inside = "names an address that may not be called:";
+    for (refused, message) in [
+        ("ftp://a.example.com", "has scheme ftp; write http or https".to_owned()),
+        (
+            "nonsense",
+            "is not a URL (relative URL without a base); it must look like https://example.com/hook".to_owned(),
+        ),
+        ("http://127.0.0.1/", format!("{inside} 127.0.0.1 is a loopback address; {allow}")),
+        ("http://[::1]/", format!("{inside} ::1 is a loopback address; {allow}")),
+    ] {
+        url(refused).refused("spec.webhook.url", Invalid, &message);
     }
+    let metadata = url("http://169.254.169.254/").findings().violations;
+    assert!(metadata.len() == 1 && metadata[0].message.starts_with(inside), "{metadata:?}");
     url("https://jane:secret@example.com/").refused(
         "spec.webhook.url",
         Invalid,
