@@ -159,6 +159,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         settings: settings.clone(),
         credentials: Credentials::default(),
         foreign: crate::controller::Foreign::default(),
+        contents: crate::controller::Contents::default(),
         backoff: crate::controller::Backoff::default(),
         notifications: notifications.clone(),
         events: Events::new(acting.clone(), config.pod_name.clone()),

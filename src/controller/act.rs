@@ -19,7 +19,7 @@ use super::notifications::LAST_WORDS;
 use super::observe::Seen;
 use super::{Error, Result, pull_secret, status};
 use crate::api::labels::{FIELD_MANAGER, INSTANCE_FINALIZER, INSTANCE_UID, RETAINED};
-use crate::api::v1::OdooInitJob;
+use crate::api::v1::{JobPhase, OdooInitJob};
 use crate::lifecycle::{Child, Effect};
 use crate::resources::{self, DatabaseAccess, Inputs, InstanceSecrets, names};
 
@@ -45,6 +45,12 @@ pub async fn act(context: &Context, pass: &Pass, world: &Seen, effect: Effect) -
             if let (Ok(target), Some(secrets)) = (&world.target, &world.secrets) {
                 let legacy = is_legacy(&pass.status);
                 context.databases.ensure(&pass.owner, target, legacy, secrets).await?;
+            }
+            Ok(Progress::Done)
+        }
+        Effect::EnsureLogin => {
+            if let (Ok(target), Some(secrets)) = (&world.target, &world.secrets) {
+                context.databases.ensure_login(&pass.owner, target, secrets).await?;
             }
             Ok(Progress::Done)
         }
@@ -99,7 +105,7 @@ async fn ensure(context: &Context, pass: &Pass, world: &Seen, child: Child) -> R
         Child::DisruptionBudget => optional(client, &stores.disruption_budgets, desired.budget.as_ref(), owner).await?,
         Child::Web => apply::ensure(client, &stores.deployments, &desired.web, owner).await?,
         Child::Cron => apply::ensure(client, &stores.deployments, &desired.cron, owner).await?,
-        Child::Credentials | Child::AdminSecret => Applied::Done,
+        Child::Credentials | Child::AdminSecret | Child::InitJob => Applied::Done,
     };
     Ok(progress(child, applied))
 }
@@ -142,6 +148,7 @@ async fn ensure_conf(context: &Context, owner: &Owner, desired: &Secret) -> Resu
             .await
             .map_err(|source| Error::kube("apply", desired, source))?
     };
+    context.contents.wrote(&owner.uid, written.metadata.resource_version.as_deref().unwrap_or_default());
     context.stores.secrets.wrote(metadata_of(&written));
     Ok(Progress::Done)
 }
@@ -177,17 +184,23 @@ async fn ensure_init_job(context: &Context, pass: &Pass) -> Result<Progress> {
         context.stores.init_jobs.wrote(created);
         return Ok(Progress::Done);
     }
-    // Ours from before a crash, or one that is being deleted: the watch brings it, and what follows is decided then.
     let name = desired.name_any();
     let stored = api.get_opt(&name).await.map_err(|source| Error::kube("read", &desired, source))?;
-    if let Some(stored) = stored {
-        let refers = stored.spec.odoo_instance_ref.name == pass.owner.name;
-        context.stores.init_jobs.wrote(stored);
-        if refers {
-            return Ok(Progress::Done);
-        }
+    // It went meanwhile: the watch says so.
+    let Some(stored) = stored else { return Ok(Progress::Waits) };
+    if stored.spec.odoo_instance_ref.name != pass.owner.name {
+        return Ok(Progress::Foreign(Child::InitJob, apply::foreign(&stored, &name, &stored.metadata)));
     }
-    Ok(Progress::Waits)
+    let ended = stored.status.as_ref().and_then(|status| status.job.phase).is_some_and(JobPhase::is_terminal);
+    if ended {
+        // It filled a database that is gone.
+        apply::remove(&context.client, &stored, PropagationPolicy::Background).await?;
+        return Ok(Progress::Waits);
+    }
+    // Ours from before a crash, or one that is being deleted: what follows is decided with it in the store.
+    let leaves = stored.metadata.deletion_timestamp.is_some();
+    context.stores.init_jobs.wrote(stored);
+    Ok(if leaves { Progress::Waits } else { Progress::Done })
 }
 
 /// Deployments and batch Jobs go; their pods end by themselves.

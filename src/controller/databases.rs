@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use kube::ResourceExt;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
@@ -15,11 +15,11 @@ use super::cache::Cache;
 use super::instance::now;
 use super::watches::Queues;
 use crate::api::v1::{OdooInstance, OdooInstanceStatus};
-use crate::lifecycle::{Base, Database};
+use crate::lifecycle::{Base, Database, Login as Proof};
 use crate::postgres::database::{DatabaseState, Ensured, Wanted};
 use crate::postgres::inventory::Inventory;
 use crate::postgres::{self, Cluster, Clusters, Health, Login, Marker};
-use crate::resources::{DatabaseAccess, InstanceSecrets, OdooVersion, names};
+use crate::resources::{DatabaseAccess, InstanceSecrets, OdooVersion, hex_sha256, names};
 
 /// How old the inventory of a cluster may become.
 const INVENTORY_INTERVAL: Duration = Duration::from_mins(10);
@@ -31,6 +31,8 @@ pub struct Databases {
     isolate: bool,
     seen: Mutex<HashMap<String, Seen>>,
     bases: Mutex<HashMap<String, Base>>,
+    /// By uid: digest of the role's password, and whether PostgreSQL has it.
+    logins: Mutex<HashMap<String, (String, bool)>>,
     /// What an instance's database does without, by uid.
     shortcomings: Mutex<HashMap<String, String>>,
 }
@@ -75,7 +77,14 @@ impl Target {
 impl Databases {
     /// Nothing is known yet.
     pub fn new(clusters: Clusters, isolate: bool) -> Self {
-        Self { clusters, isolate, seen: Mutex::default(), bases: Mutex::default(), shortcomings: Mutex::default() }
+        Self {
+            clusters,
+            isolate,
+            seen: Mutex::default(),
+            bases: Mutex::default(),
+            logins: Mutex::default(),
+            shortcomings: Mutex::default(),
+        }
     }
 
     /// The configured clusters.
@@ -163,6 +172,7 @@ impl Databases {
             }
             Err(error) => return Err(error.into()),
         };
+        self.proved(&owner.uid, secrets);
         if !ensured.missing_extensions.is_empty() {
             let what = format!("the database has no {}", ensured.missing_extensions.join("; no "));
             self.shortcomings.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.uid.clone(), what);
@@ -185,6 +195,38 @@ impl Databases {
     ) -> Result<Ensured, postgres::Error> {
         target.cluster.ensure_role(&target.role, &secrets.db_password).await?;
         target.cluster.ensure_database(wanted, &secrets.db_password).await
+    }
+
+    /// Whether the role's password is known to be the one in its Secret. The first one that is seen counts as unproven.
+    pub fn login(&self, uid: &str, secrets: &InstanceSecrets) -> Proof {
+        let digest = digest(secrets);
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        let (known, proven) = logins.entry(uid.to_owned()).or_insert_with(|| (digest.clone(), false));
+        match (*known == digest, *proven) {
+            (true, true) => Proof::Proven,
+            (true, false) => Proof::Unproven,
+            (false, _) => Proof::Changed,
+        }
+    }
+
+    fn proved(&self, uid: &str, secrets: &InstanceSecrets) {
+        let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
+        logins.insert(uid.to_owned(), (digest(secrets), true));
+    }
+
+    /// The role is let in with the password of its Secret.
+    pub async fn ensure_login(&self, owner: &Owner, target: &Target, secrets: &InstanceSecrets) -> Result<()> {
+        let change = target.cluster.ensure_role(&target.role, &secrets.db_password).await?;
+        if change.password {
+            info!(namespace = owner.namespace, name = owner.name, role = target.role, "password of the role set");
+        }
+        self.proved(&owner.uid, secrets);
+        Ok(())
+    }
+
+    /// The database is gone: what was known of it holds no more.
+    pub fn lost(&self, uid: &str) {
+        self.bases.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
     /// What is known of Odoo's base module in an instance's database.
@@ -242,7 +284,12 @@ impl Databases {
         for database in target.cluster.drop_databases_of(&owner.uid).await? {
             info!(namespace = owner.namespace, name = owner.name, database, "database dropped");
         }
-        target.cluster.drop_role(&target.role).await?;
+        // An earlier instance of this name may have left a database under another name: its tables are the role's.
+        let inventory = target.cluster.inventory(false).await?;
+        match inventory.retained(&owner.namespace, &owner.name) {
+            Some(left) => info!(role = target.role, database = left.name, "role kept: a retained database is its own"),
+            None => drop(target.cluster.drop_role(&target.role).await?),
+        }
         // Whoever asks for the name next finds it free.
         self.refresh(&target.cluster).await;
         Ok(())
@@ -250,7 +297,8 @@ impl Databases {
 
     /// The instance is gone.
     pub fn forget(&self, uid: &str) {
-        self.bases.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.lost(uid);
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
         self.shortcomings.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
 
@@ -357,6 +405,10 @@ impl Databases {
         let entry = seen.entry(cluster.to_owned()).or_default();
         entry.down.replace(reason.clone()) != Some(reason)
     }
+}
+
+fn digest(secrets: &InstanceSecrets) -> String {
+    hex_sha256(secrets.db_password.expose_secret().as_bytes())
 }
 
 fn login<'a>(target: &'a Target, password: &'a SecretString) -> Login<'a> {

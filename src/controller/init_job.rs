@@ -100,7 +100,10 @@ async fn run(job: &OdooInitJob, context: &Context) -> Result<Action> {
         batch,
     });
     let action = match plan {
-        JobPlan::Wait => Action::await_change(),
+        JobPlan::Wait => {
+            acknowledge(context, job).await?;
+            Action::await_change()
+        }
         JobPlan::WaitALittle => Action::requeue(FRESH),
         JobPlan::Report(reason, message) => {
             report(context, job, |status| {
@@ -410,6 +413,17 @@ async fn prune(context: &Context, namespace: &str, instance: &str) -> Result<()>
     for job in ended.into_iter().skip(limit) {
         apply::remove::<OdooInitJob>(&context.client, &job, PropagationPolicy::Background).await?;
     }
+    Ok(())
+}
+
+/// Takes delivered notifications out of the outbox where nothing else writes the status any more: they would be sent
+/// again by each new process.
+async fn acknowledge(context: &Context, job: &OdooInitJob) -> Result<()> {
+    let Some(status) = job.status.as_ref().filter(|status| status.job.notifications.is_some()) else { return Ok(()) };
+    let mut new = status.clone();
+    let uid = job.uid().unwrap_or_default();
+    context.notifications.settle(&uid, job.spec.webhook.as_ref(), &mut new.job.notifications);
+    status::write(&context.client, &context.stores.init_jobs, job, Some(status), &new).await?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use super::act::{self, Progress};
 use super::apply::Owner;
 use super::credentials::Credentials;
 use super::databases::Databases;
-use super::memory::{Backoff, Foreign};
+use super::memory::{Backoff, Contents, Foreign};
 use super::notifications::{LAST_WORDS, Notifications};
 use super::observe::{Seen, observe};
 use super::stores::Stores;
@@ -47,6 +47,8 @@ pub struct Context {
     pub credentials: Credentials,
     /// Objects of others in our way.
     pub foreign: Foreign,
+    /// Which versions of Secrets hold what we wrote.
+    pub contents: Contents,
     /// Failures in a row of each object.
     pub backoff: Backoff,
     /// Deliveries to receivers.
@@ -97,7 +99,11 @@ pub async fn reconcile(instance: Arc<OdooInstance>, context: Arc<Context>) -> Re
     let outcome = match &result {
         Ok(_) => Outcome::Done,
         Err(error) if error.is_conflict() => Outcome::Conflict,
-        Err(_) => Outcome::Failed,
+        Err(error) => {
+            let (namespace, name) = (instance.namespace(), instance.name_any());
+            warn!(namespace, name, %error, "step failed; it is tried again");
+            Outcome::Failed
+        }
     };
     context.metrics.reconciled("instance", outcome, began.elapsed().as_secs_f64());
     result
@@ -132,9 +138,6 @@ async fn run(instance: &OdooInstance, context: &Context) -> Result<Action> {
     }
     context.notifications.update(context, &pass.instance, &pass.status).await;
     if let Some(error) = failure {
-        if !error.is_conflict() {
-            warn!(namespace = pass.owner.namespace, name = pass.owner.name, %error, "step failed; it is tried again");
-        }
         return Err(error);
     }
     context.backoff.reset(&pass.owner.uid);
@@ -157,6 +160,7 @@ impl Context {
         self.credentials.forget(uid);
         self.databases.forget(uid);
         self.foreign.forget(uid);
+        self.contents.forget(uid);
         self.backoff.reset(uid);
         self.notifications.forget(uid);
     }

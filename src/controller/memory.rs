@@ -39,6 +39,30 @@ impl Foreign {
     }
 }
 
+/// Versions of the Secrets with odoo.conf that held what we wrote: their contents are in no store.
+#[derive(Default)]
+pub struct Contents {
+    seen: Mutex<HashMap<String, String>>,
+}
+
+impl Contents {
+    /// Whether somebody wrote to an instance's Secret since we did. The first version that is seen counts as ours.
+    pub fn moved(&self, uid: &str, version: &str) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.entry(uid.to_owned()).or_insert_with(|| version.to_owned()) != version
+    }
+
+    /// This version has what we want.
+    pub fn wrote(&self, uid: &str, version: &str) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(uid.to_owned(), version.to_owned());
+    }
+
+    /// The instance is gone.
+    pub fn forget(&self, uid: &str) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}
+
 /// Failures in a row, and the wait that follows from them.
 #[derive(Default)]
 pub struct Backoff {

@@ -37,5 +37,5 @@ pub use error::{Error, Result};
 pub use fence::Fence;
 pub use leader::Leader;
 pub use lease::Loss;
-pub use memory::{Backoff, Foreign};
+pub use memory::{Backoff, Contents, Foreign};
 pub use upkeep::Upkeep;

@@ -12,7 +12,7 @@ use super::instance::{Context, Pass};
 use super::{Result, init_job, pull_secret};
 use crate::api::labels::INSTANCE_UID;
 use crate::api::v1::{OdooInitJob, OperationKind};
-use crate::lifecycle::{Child, ChildState, Database, InitWork, Observed, Workload};
+use crate::lifecycle::{Base, Child, ChildState, Database, InitWork, Login, Observed, Workload};
 use crate::resources::{Inputs, InstanceSecrets, OdooVersion, names};
 
 /// What was observed, with what it takes to act on it.
@@ -35,6 +35,7 @@ pub async fn observe(context: &Context, pass: &Pass) -> Result<Seen> {
         deleting: pass.instance.metadata.deletion_timestamp.is_some(),
         rejected: pass.rejected.clone(),
         database: Database::Absent,
+        login: Login::Unproven,
         base: context.databases.base(&owner.uid),
         children: std::collections::BTreeMap::new(),
         init: InitWork::None,
@@ -50,6 +51,10 @@ pub async fn observe(context: &Context, pass: &Pass) -> Result<Seen> {
         Ok(target) => context.databases.look(owner, target, is_legacy(&pass.status)),
         Err(why) => Database::NotConfigured(why.clone()),
     };
+    if observed.database == Database::Absent {
+        context.databases.lost(&owner.uid);
+        observed.base = Base::Unknown;
+    }
     let look = context.credentials.look(&context.client, &context.stores, &pass.instance, owner).await;
     // What is wrong with them is said by the effect that makes them: it fails in the same way, and its failure is shown.
     let state = look.unwrap_or(State::Outdated);
@@ -59,6 +64,9 @@ pub async fn observe(context: &Context, pass: &Pass) -> Result<Seen> {
         State::Outdated => (None, ChildState::Differs),
         State::Foreign(what) => (None, ChildState::Foreign(what)),
     };
+    if let Some(secrets) = &secrets {
+        observed.login = context.databases.login(&owner.uid, secrets);
+    }
     let access = target.as_ref().map(Target::access).unwrap_or_default();
     let blank = InstanceSecrets::unknown();
     let complete = secrets.is_some() && target.is_ok();
@@ -71,6 +79,13 @@ pub async fn observe(context: &Context, pass: &Pass) -> Result<Seen> {
     };
     let desired = Desired::new(&inputs, &context.stores, owner, pass.phase());
     observed.children = desired.compare(&context.stores, owner, complete);
+    let conf = context.stores.secrets.get(&owner.namespace, &names::odoo_conf(&owner.name));
+    let version = conf.as_ref().and_then(|conf| conf.metadata.resource_version.as_deref());
+    if *observed.child(Child::OdooConf) == ChildState::Matches
+        && version.is_some_and(|version| context.contents.moved(&owner.uid, version))
+    {
+        observed.children.insert(Child::OdooConf, ChildState::Differs);
+    }
     observed.children.insert(Child::Credentials, credentials);
     observed.children.insert(Child::PullSecret, pull_secret::state(context, pass));
     for (child, what) in context.foreign.of(&owner.uid) {
@@ -131,6 +146,7 @@ async fn init_work(context: &Context, pass: &Pass) -> Result<InitWork> {
         .filter(|job| {
             job.namespace().as_deref() == Some(&pass.owner.namespace)
                 && job.spec.odoo_instance_ref.name == pass.owner.name
+                && !is_of_the_past(job, pass)
         })
         .collect();
     jobs.sort_by_key(|job| job.metadata.creation_timestamp.as_ref().map(|time| time.0));
@@ -138,6 +154,13 @@ async fn init_work(context: &Context, pass: &Pass) -> Result<InitWork> {
         matches!(init_job::outcome(job), InitWork::Active { .. }) && job.metadata.deletion_timestamp.is_none()
     });
     Ok(waiting.or(jobs.last()).map_or(InitWork::None, |job| init_job::outcome(job)))
+}
+
+/// Whether a job ended before the instance was made: it worked for another one of that name.
+fn is_of_the_past(job: &OdooInitJob, pass: &Pass) -> bool {
+    let born = pass.instance.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let ended = !matches!(init_job::outcome(job), InitWork::Active { .. });
+    ended && job.metadata.creation_timestamp.as_ref().map(|time| time.0) < born
 }
 
 fn has_uid(job: &OdooInitJob, uid: &str) -> bool {

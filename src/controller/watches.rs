@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 
 use super::cache::{Cache, Kind, kind_of};
 use super::stores::Stores;
-use crate::api::labels::{INSTANCE, MANAGED_BY, MANAGER};
+use crate::api::labels::{INSTANCE, JOB_UID, MANAGED_BY, MANAGER};
 use crate::api::v1::{OdooInitJob, OdooInstance};
 use crate::resources::HttpRoute;
 
@@ -118,16 +118,16 @@ fn children(tasks: &mut JoinSet<()>, client: &Client, stores: &Arc<Stores>, queu
     feed(tasks, client, ours(), &stores.deployments, to_instance(queues));
     let queue = queues.clone();
     feed(tasks, client, ours(), &stores.jobs, move |job| to_owner(&queue, job));
-    let (queue, jobs, cache) = (queues.clone(), stores.jobs.clone(), stores.pods.clone());
+    let (queue, jobs, cache) = (queues.clone(), stores.init_jobs.clone(), stores.pods.clone());
     let api: Api<Pod> = Api::all(client.clone());
     tasks.spawn(async move {
         let stream = watcher::watcher(api, ours()).default_backoff().modify(slim);
         run(stream, &cache, |pod: &Pod| {
             to_instance(&queue)(pod);
-            let owner = pod.owner_references().iter().find(|owner| owner.kind == "Job");
-            let job = owner.and_then(|owner| jobs.get(&pod.namespace().unwrap_or_default(), &owner.name));
-            if let Some(job) = job {
-                to_owner(&queue, job.as_ref());
+            // By uid, not through the batch Job: that one goes before its pod does.
+            let uid = pod.labels().get(JOB_UID);
+            if let Some(job) = uid.and_then(|uid| jobs.all().into_iter().find(|job| job.uid().as_ref() == Some(uid))) {
+                queue.init_job(&job.namespace().unwrap_or_default(), &job.name_any());
             }
         })
         .await;

@@ -1,6 +1,6 @@
 //! From what was observed to what is to be done. Total, without a clock.
 
-use super::observed::{Base, Child, ChildState, Database, InitWork, Observed};
+use super::observed::{Base, Child, ChildState, Database, InitWork, Login, Observed};
 use super::phase::{Scale, scale};
 use super::plan::{Effect, Plan};
 use super::table::TRANSITIONS;
@@ -103,6 +103,9 @@ fn upkeep(facts: &Facts<'_>) -> Vec<Effect> {
     if credentials && wanted {
         effects.push(Effect::EnsureDatabase);
     }
+    if credentials && observed.database == Database::Ready && proves_login(facts) {
+        effects.push(Effect::EnsureLogin);
+    }
     if observed.database == Database::Ready && observed.base == Base::Unknown && looks_for_base(facts) {
         effects.push(Effect::InspectDatabase);
     }
@@ -115,13 +118,26 @@ fn upkeep(facts: &Facts<'_>) -> Vec<Effect> {
         }
     }
     if facts.phase == Phase::Uninitialized
-        && observed.init == InitWork::None
+        && matches!(observed.init, InitWork::None | InitWork::Succeeded(_))
+        && !matches!(observed.child(Child::InitJob), ChildState::Foreign(_))
         && observed.base == Base::NotInstalled
         && facts.spec.initialization_mode() == InitializationMode::Fresh
     {
         effects.push(Effect::EnsureInitJob);
     }
     effects
+}
+
+/// Whether the role's password has to be tried: when its Secret was made anew or edited, and once where pods that should
+/// run do not. A Secret that changed while no operator ran shows by these only.
+fn proves_login(facts: &Facts<'_>) -> bool {
+    match facts.observed.login {
+        Login::Proven => false,
+        Login::Changed => true,
+        Login::Unproven => {
+            matches!(facts.phase, Phase::Provisioning | Phase::Uninitialized | Phase::Starting | Phase::Degraded)
+        }
+    }
 }
 
 /// Whether a decision of this phase depends on what is in the database.

@@ -29,6 +29,8 @@ pub enum Child {
     Web,
     /// Deployment of the cron pods.
     Cron,
+    /// The OdooInitJob that the operator makes. Only ever seen when its name is taken.
+    InitJob,
 }
 
 /// How an object stands to what it should be.
@@ -67,6 +69,17 @@ pub enum Database {
     Foreign(String),
     /// Making it failed; PostgreSQL's words.
     Failed(String),
+}
+
+/// Whether PostgreSQL lets the instance's role in with the password of its Secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// Nobody tried yet.
+    Unproven,
+    /// It did.
+    Proven,
+    /// The Secret holds another password than before.
+    Changed,
 }
 
 /// Whether Odoo's base module is in the database.
@@ -133,6 +146,8 @@ pub struct Observed {
     pub rejected: Option<String>,
     /// The database.
     pub database: Database,
+    /// Whether the role's password is the one in its Secret.
+    pub login: Login,
     /// What is in the database.
     pub base: Base,
     /// Its objects.

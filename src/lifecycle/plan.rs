@@ -10,6 +10,8 @@ pub enum Effect {
     EnsureCredentials,
     /// Role and database are there, complete and marked as this instance's.
     EnsureDatabase,
+    /// The role is let in with the password of its Secret.
+    EnsureLogin,
     /// Whether Odoo is in the database is known.
     InspectDatabase,
     /// An object is as it should be.

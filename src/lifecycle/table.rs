@@ -97,7 +97,9 @@ fn init_failed(facts: &Facts<'_>) -> bool {
 }
 
 fn init_gone(facts: &Facts<'_>) -> bool {
-    facts.observed.init == InitWork::None && facts.spec.initialization_mode() == InitializationMode::Fresh
+    // Without an operation under way, success is that of a job that filled a database which is gone by now.
+    matches!(facts.observed.init, InitWork::None | InitWork::Succeeded(_))
+        && facts.spec.initialization_mode() == InitializationMode::Fresh
 }
 
 fn database_lost(facts: &Facts<'_>) -> bool {

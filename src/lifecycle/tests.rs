@@ -22,6 +22,7 @@ fn settled() -> Observed {
         deleting: false,
         rejected: None,
         database: Database::Ready,
+        login: Login::Proven,
         base: Base::Unknown,
         children: children.into_iter().map(|child| (child, ChildState::Matches)).collect(),
         init: InitWork::Succeeded(None),
