@@ -18,6 +18,7 @@ use url::Url;
 use crate::admission;
 use crate::api::crds::Conversion;
 use crate::api::settings::Settings;
+use crate::controller::consents::{Answers, Consents, Known};
 use crate::controller::credentials::Credentials;
 use crate::controller::databases::Databases;
 use crate::controller::instance::Context;
@@ -28,7 +29,7 @@ use crate::conversion;
 use crate::notify::{Sender, policy};
 use crate::postgres::Clusters;
 use crate::postgres::config::ClustersConfig;
-use crate::server::{self, Gate, Hooks, Limits, Readiness};
+use crate::server::{self, Gate, Hooks, Limits, Readiness, Reply};
 use crate::telemetry::{Events, Metrics};
 use crate::tls::inject::{self, Target};
 use crate::tls::{self, Files, SelfManaged, Source, authority};
@@ -124,7 +125,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         .map_err(|why| Fatal(format!("--client-ca-file: {why}")))?;
     let limits = Limits::default();
     let drain_limit = limits.drain;
-    let app = server::webhooks(&hooks(&settings, &stores, &metrics), &limits);
+    let consents = Arc::new(Consents::new(client.clone()));
+    let app = server::webhooks(&hooks(&settings, &stores, &consents, &metrics), &limits);
     servers.spawn(server::serve(https, tls_config, client_ca.is_some(), app, limits, drain.clone()));
     let (page, resolver) = (metrics.clone(), source.resolver.clone());
     let text = move || {
@@ -158,6 +160,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         databases: Arc::new(Databases::new(clusters, config.settings.isolate_adopted_databases)),
         settings: settings.clone(),
         credentials: Credentials::default(),
+        consents,
         foreign: crate::controller::Foreign::default(),
         contents: crate::controller::Contents::default(),
         backoff: crate::controller::Backoff::default(),
@@ -305,20 +308,43 @@ fn read_file(flag: &str, path: Option<&PathBuf>) -> Result<Option<Vec<u8>>, Fata
     std::fs::read(path).map(Some).map_err(|why| Fatal(format!("{flag}: cannot read {}: {why}", path.display())))
 }
 
-fn hooks(settings: &Arc<Settings>, stores: &Arc<Stores>, metrics: &Arc<Metrics>) -> Hooks {
+type Judge = fn(&[u8], &admission::Context<'_>) -> Result<Vec<u8>, admission::NotAReview>;
+
+/// A hook that judges with the stores and what was read. What a review refers to in other namespaces is read on demand,
+/// and the review is judged again: the others cost no call.
+fn admission_hook(
+    settings: Arc<Settings>,
+    stores: Arc<Stores>,
+    consents: Arc<Consents>,
+    answers: Answers,
+    judge: Judge,
+) -> server::Hook {
+    Arc::new(move |body: &[u8]| {
+        let known = Known::new(&stores, &answers);
+        let context = admission::Context { settings: &settings, lookup: &known };
+        let answer = judge(body, &context).map_err(server::NotAReview::because)?;
+        let wanted = known.wanted();
+        if wanted.is_empty() {
+            return Ok(Reply::Answer(answer));
+        }
+        let (settings, stores, consents) = (settings.clone(), stores.clone(), consents.clone());
+        Ok(Reply::After(Box::pin(async move {
+            let answers = consents.read(wanted).await;
+            admission_hook(settings, stores, consents, answers, judge)
+        })))
+    })
+}
+
+fn hooks(settings: &Arc<Settings>, stores: &Arc<Stores>, consents: &Arc<Consents>, metrics: &Arc<Metrics>) -> Hooks {
     let admission =
-        |judge: fn(&[u8], &admission::Context<'_>) -> Result<Vec<u8>, admission::NotAReview>| -> server::Hook {
-            let (settings, stores) = (settings.clone(), stores.clone());
-            Arc::new(move |body: &[u8]| {
-                let context = admission::Context { settings: &settings, lookup: stores.as_ref() };
-                judge(body, &context).map_err(server::NotAReview::because)
-            })
-        };
+        |judge: Judge| admission_hook(settings.clone(), stores.clone(), consents.clone(), Answers::default(), judge);
     let metrics = metrics.clone();
     Hooks {
         mutate: admission(admission::review::mutate),
         validate: admission(admission::review::validate),
-        convert: Arc::new(|body: &[u8]| conversion::review::convert(body).map_err(server::NotAReview::because)),
+        convert: Arc::new(|body: &[u8]| {
+            conversion::review::convert(body).map(Reply::Answer).map_err(server::NotAReview::because)
+        }),
         answered: Arc::new(move |answered| metrics.hook(answered.review.name(), answered.took.as_secs_f64())),
     }
 }

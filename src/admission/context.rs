@@ -1,5 +1,6 @@
 //! What lies outside of the object that is judged.
 
+use super::consent::{Consent, Reference};
 use crate::api::settings::Settings;
 use crate::api::v1::Environment;
 
@@ -24,8 +25,6 @@ impl ObjectKey {
 pub struct InstanceFacts {
     /// What it is used for.
     pub environment: Environment,
-    /// Its annotation `bemade.org/allow-from-namespaces`.
-    pub allow_from_namespaces: Option<String>,
 }
 
 /// The PostgreSQL clusters of the operator's configuration.
@@ -50,6 +49,12 @@ pub trait Lookup {
 
     /// The configured PostgreSQL clusters; `None` while they are not known.
     fn clusters(&self) -> Option<Clusters>;
+
+    /// Whether an object in another namespace lets objects of `namespace` refer to it. No store knows: it is read live,
+    /// before the judgement that counts.
+    fn consent(&self, _reference: &Reference, _namespace: &str) -> Consent {
+        Consent::Unknown
+    }
 }
 
 /// Everything that a judgement depends on besides the object.

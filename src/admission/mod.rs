@@ -5,6 +5,7 @@
 //! [`guard`]. Must not: do IO, read the clock, remember anything between two calls. What lies outside of the object
 //! (settings, other instances) comes in with [`Context`].
 
+pub mod consent;
 pub mod context;
 pub mod defaulting;
 mod deletion;

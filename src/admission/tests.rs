@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::consent::{self, Consent, Reference};
 use super::context::{Clusters, Context, InstanceFacts, Lookup, ObjectKey};
 use crate::api::settings::Settings;
 use crate::api::v1::Environment;
@@ -15,11 +16,13 @@ pub struct World {
     pub databases: BTreeMap<(&'static str, &'static str), ObjectKey>,
     pub instances: BTreeMap<ObjectKey, InstanceFacts>,
     pub clusters: Option<Clusters>,
+    /// Annotations of objects in other namespaces. Namespace `dark` cannot be read.
+    pub consents: BTreeMap<Reference, &'static str>,
 }
 
 impl World {
     pub fn new() -> Self {
-        let facts = |environment| InstanceFacts { environment, allow_from_namespaces: None };
+        let facts = |environment| InstanceFacts { environment };
         Self {
             settings: Settings {
                 operator_user: Some("system:serviceaccount:op:odoo-operator".to_owned()),
@@ -39,6 +42,7 @@ impl World {
                 names: vec!["main".to_owned(), "spare".to_owned()],
                 default: Some("main".to_owned()),
             }),
+            consents: BTreeMap::new(),
         }
     }
 
@@ -62,6 +66,13 @@ impl Lookup for World {
 
     fn clusters(&self) -> Option<Clusters> {
         self.clusters.clone()
+    }
+
+    fn consent(&self, reference: &Reference, namespace: &str) -> Consent {
+        if reference.key.namespace == "dark" {
+            return Consent::Unknown;
+        }
+        consent::given(self.consents.get(reference).copied(), namespace)
     }
 }
 

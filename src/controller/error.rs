@@ -37,6 +37,14 @@ pub enum Error {
     /// The cluster that holds the data is not in the configuration.
     #[error("{0}")]
     NotConfigured(String),
+    /// What an object in another namespace says could not be read.
+    #[error("cannot read whether {what} allows it: {why}")]
+    Unread {
+        /// The object.
+        what: String,
+        /// Why it was not read.
+        why: String,
+    },
     /// The machine gave no random bytes.
     #[error("the machine gave no random bytes")]
     Randomness,

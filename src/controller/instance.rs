@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::act::{self, Progress};
 use super::apply::Owner;
+use super::consents::{Answers, Consents, Known};
 use super::credentials::Credentials;
 use super::databases::Databases;
 use super::memory::{Backoff, Contents, Foreign};
@@ -18,6 +19,7 @@ use super::observe::{Seen, observe};
 use super::stores::Stores;
 use super::watches::Queues;
 use super::{Error, Result, status};
+use crate::admission::consent::Reference;
 use crate::admission::{self, Guarded, ObjectKey, Violation};
 use crate::api::conditions::{self, DATABASE_READY, RECONCILING, Wanted};
 use crate::api::labels::{CONFIRM_DELETE, INSTANCE_FINALIZER};
@@ -43,6 +45,8 @@ pub struct Context {
     pub settings: Arc<Settings>,
     /// PostgreSQL.
     pub databases: Arc<Databases>,
+    /// What objects in other namespaces allow.
+    pub consents: Arc<Consents>,
     /// Passwords.
     pub credentials: Credentials,
     /// Objects of others in our way.
@@ -125,7 +129,8 @@ async fn run(instance: &OdooInstance, context: &Context) -> Result<Action> {
         status::set_finalizer(&context.client, &context.stores.instances, instance, INSTANCE_FINALIZER, true).await?;
         return Ok(Action::await_change());
     }
-    let mut pass = guarded(instance, context, owner);
+    let answers = if deleting { Answers::default() } else { consented(instance, context).await? };
+    let mut pass = guarded(instance, context, owner, &answers);
     let (seen, failure) = walk(context, &mut pass).await?;
     if seen.released {
         context.forget(&pass.owner.uid);
@@ -166,14 +171,30 @@ impl Context {
     }
 }
 
+/// Whether the instance of another namespace that is to be copied consents, as long as that matters.
+async fn consented(instance: &OdooInstance, context: &Context) -> Result<Answers> {
+    let namespace = instance.namespace().unwrap_or_default();
+    let filled = instance.status.as_ref().is_some_and(|status| status.db_initialized == Some(true));
+    let source = instance.spec.initialization.as_ref().and_then(|init| init.clone.as_ref()).filter(|_| !filled);
+    let source = source.and_then(|clone| {
+        let elsewhere = clone.instance_ref.namespace.as_deref().filter(|it| !it.is_empty() && *it != namespace)?;
+        Some(Reference::instance(elsewhere, &clone.instance_ref.name))
+    });
+    let Some(source) = source else { return Ok(Answers::default()) };
+    let consent = context.consents.look(&source, &namespace).await?;
+    Ok(Answers::one(source, &namespace, consent))
+}
+
 /// The same defaulting and rules as in admission: an object that slipped past them is reported, not executed.
-fn guarded(instance: &OdooInstance, context: &Context, owner: Owner) -> Pass {
-    let status = instance.status.clone().unwrap_or_default();
+fn guarded(instance: &OdooInstance, context: &Context, owner: Owner, answers: &Answers) -> Pass {
+    let mut status = instance.status.clone().unwrap_or_default();
+    hear_policy(instance, &mut status);
     let stores = &context.stores;
     let key = ObjectKey::new(&*owner.namespace, &*owner.name);
     // What is not its own the rules find below.
     stores.owners.hold(&key, &owner.uid, stores.default_cluster().as_deref());
-    let admission = admission::Context { settings: &context.settings, lookup: context.stores.as_ref() };
+    let known = Known::new(stores, answers);
+    let admission = admission::Context { settings: &context.settings, lookup: &known };
     let words = |violations: &[Violation]| violations.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let (instance, rejected, reported) = match admission::guard(instance, &admission) {
         Ok(Guarded { instance, reported }) => {
@@ -267,6 +288,22 @@ fn enter(pass: &mut Pass, phase: Phase, observed: &Observed) {
         }
         _ => {}
     }
+}
+
+/// What was recorded when the deletion began holds, but for a change of mind that keeps the data.
+fn hear_policy(instance: &OdooInstance, status: &mut OdooInstanceStatus) {
+    if status.phase != Some(Phase::Deleting) {
+        return;
+    }
+    let recorded = status.operation.as_ref().map(|operation| operation.kind);
+    let kind = match recorded {
+        Some(OperationKind::Retain) => return,
+        Some(OperationKind::Delete) if instance.spec.deletion_policy() == DeletionPolicy::Delete => return,
+        Some(OperationKind::Delete) => OperationKind::Retain,
+        // Somebody took the record away: nothing that it depends on can have been edited since.
+        _ => deletion(instance),
+    };
+    status.operation = Some(OperationStatus { kind, started_at: Some(now()), ..OperationStatus::default() });
 }
 
 /// What deleting this instance does to its data. A Production instance keeps it unless its name is confirmed.

@@ -1,10 +1,7 @@
 //! What admission asks of the stores. No IO: it is answered from what the watches have seen.
 
-use kube::ResourceExt;
-
 use super::stores::Stores;
 use crate::admission::{Clusters, InstanceFacts, Lookup, ObjectKey};
-use crate::api::labels::ALLOW_FROM_NAMESPACES;
 
 impl Stores {
     /// Name of the cluster that instances get which name none.
@@ -24,10 +21,7 @@ impl Lookup for Stores {
 
     fn instance(&self, namespace: &str, name: &str) -> Option<InstanceFacts> {
         let instance = self.instances.get(namespace, name)?;
-        Some(InstanceFacts {
-            environment: instance.spec.environment(),
-            allow_from_namespaces: instance.annotations().get(ALLOW_FROM_NAMESPACES).cloned(),
-        })
+        Some(InstanceFacts { environment: instance.spec.environment() })
     }
 
     fn clusters(&self) -> Option<Clusters> {

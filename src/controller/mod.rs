@@ -7,6 +7,7 @@ mod act;
 pub mod apply;
 pub mod cache;
 mod clusters_secret;
+pub mod consents;
 pub mod crds;
 pub mod credentials;
 pub mod databases;

@@ -148,9 +148,14 @@ impl Claims {
             };
             let there = self.by_thing.entry(thing.clone()).or_default();
             let before = there.iter().position(|claim| claim.key == key).map(|at| there.swap_remove(at));
+            // A status that names another database is no proof: its COMMENT says whose it is.
+            let proven = match thing {
+                Thing::Host(_) => true,
+                Thing::Database(name) => Some(name) == asked_name(instance) || *name == names::database(&uid),
+            };
             let had = before.is_some_and(|before| before.held && before.uid == uid && before.cluster == cluster);
             let created = instance.metadata.creation_timestamp.as_ref().map(|Time(time)| *time);
-            there.push(Claim { key: key.clone(), created, uid: uid.clone(), cluster, held: passed || had });
+            there.push(Claim { key: key.clone(), created, uid: uid.clone(), cluster, held: had || (passed && proven) });
         }
         self.by_instance.insert(key, wanted);
     }
@@ -177,9 +182,14 @@ fn key_of(instance: &OdooInstance) -> ObjectKey {
 fn things_of(instance: &OdooInstance) -> HashSet<Thing> {
     let hosts = instance.spec.ingress.hosts.iter().map(|host| Thing::Host(host.to_ascii_lowercase()));
     let in_use = instance.status.as_ref().and_then(|status| status.database_name.clone());
-    let asked = || instance.spec.database.as_ref().and_then(|database| database.name.clone());
-    let name = in_use.or_else(asked).unwrap_or_else(|| names::database(&instance.uid().unwrap_or_default()));
+    let name = in_use
+        .or_else(|| asked_name(instance).cloned())
+        .unwrap_or_else(|| names::database(&instance.uid().unwrap_or_default()));
     hosts.chain([Thing::Database(name)]).collect()
+}
+
+fn asked_name(instance: &OdooInstance) -> Option<&String> {
+    instance.spec.database.as_ref()?.name.as_ref()
 }
 
 fn cluster_of(instance: &OdooInstance) -> Option<String> {
@@ -325,6 +335,17 @@ mod tests {
             again.cache.event(Event::Apply(instance("younger", 3, 9, &spec, &status)));
             assert_eq!(again.host("x.example.com").as_deref(), Some("older"), "{status}");
         }
+    }
+
+    #[test]
+    fn a_status_that_names_the_database_of_another_one_takes_nothing_from_it() {
+        let it = Followed::new();
+        let status = |database: &str| json!({"phase": "Running", "observedGeneration": 1, "databaseName": database});
+        let hosts = json!({"ingress": {"hosts": []}});
+        it.cache.event(Event::Apply(instance("older", 1, 1, &hosts, &status("theirs"))));
+        let named = json!({"ingress": {"hosts": []}, "database": {"name": "theirs"}});
+        it.cache.event(Event::Apply(instance("owner", 2, 2, &named, &status("theirs"))));
+        assert_eq!(it.database("main", "theirs").as_deref(), Some("owner"));
     }
 
     #[test]

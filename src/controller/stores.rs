@@ -10,7 +10,9 @@ use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::core::PartialObjectMeta;
 
 use super::cache::Cache;
+use super::consents::Referrers;
 use super::owners::Owners;
+use crate::admission::subject::{Kind, Spec};
 use crate::api::v1::{
     OdooBackupJob, OdooBackupSchedule, OdooInitJob, OdooInstance, OdooRestoreJob, OdooStagingRefreshJob, OdooUpgradeJob,
 };
@@ -25,6 +27,8 @@ pub struct Stores {
     pub instances: Arc<Cache<OdooInstance>>,
     /// Who has which host and database, as [`Self::instances`] says.
     pub owners: Arc<Owners>,
+    /// Who refers to what in other namespaces.
+    pub referrers: Arc<Referrers>,
     /// Initialisations.
     pub init_jobs: Arc<Cache<OdooInitJob>>,
     /// Upgrades.
@@ -63,17 +67,31 @@ impl Stores {
     /// Empty stores.
     pub fn new(clusters: Clusters) -> Self {
         let owners = Arc::new(Owners::default());
-        let index = owners.clone();
+        let referrers = Arc::new(Referrers::default());
+        let (index, links) = (owners.clone(), referrers.clone());
+        let instances = Cache::followed(move |change| {
+            index.follow(change);
+            links.follow(change, Kind::Instance, |it: &OdooInstance| Spec::Instance(Box::new(it.spec.clone())));
+        });
+        macro_rules! linked {
+            ($type:ident, $kind:ident) => {{
+                let links = referrers.clone();
+                Cache::followed(move |change| {
+                    links.follow(change, Kind::$kind, |it: &$type| Spec::$kind(Box::new(it.spec.clone())));
+                })
+            }};
+        }
         Self {
             clusters,
-            instances: Cache::followed(move |change| index.follow(change)),
+            instances,
             owners,
             init_jobs: Cache::new(),
             upgrade_jobs: Cache::new(),
-            backup_jobs: Cache::new(),
-            restore_jobs: Cache::new(),
-            refresh_jobs: Cache::new(),
-            backup_schedules: Cache::new(),
+            backup_jobs: linked!(OdooBackupJob, BackupJob),
+            restore_jobs: linked!(OdooRestoreJob, RestoreJob),
+            refresh_jobs: linked!(OdooStagingRefreshJob, RefreshJob),
+            backup_schedules: linked!(OdooBackupSchedule, BackupSchedule),
+            referrers,
             secrets: Cache::new(),
             service_accounts: Cache::new(),
             claims: Cache::new(),

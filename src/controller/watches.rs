@@ -17,7 +17,9 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::cache::{Cache, Kind, kind_of};
+use super::consents::Referrer;
 use super::stores::Stores;
+use crate::admission::{self, consent::Reference};
 use crate::api::labels::{INSTANCE, JOB_UID, MANAGED_BY, MANAGER};
 use crate::api::v1::{OdooInitJob, OdooInstance};
 use crate::resources::HttpRoute;
@@ -32,12 +34,25 @@ pub struct Queues {
     pub instances: UnboundedSender<ObjectRef<OdooInstance>>,
     /// Initialisations.
     pub init_jobs: UnboundedSender<ObjectRef<OdooInitJob>>,
+    /// Objects of kinds that only wait.
+    pub waiting: UnboundedSender<Referrer>,
 }
 
 impl Queues {
     /// An instance has to look again. After the queue's end, at shutdown, nobody has to.
     pub fn instance(&self, namespace: &str, name: &str) {
         let _ = self.instances.send(ObjectRef::new(name).within(namespace));
+    }
+
+    /// Whoever refers to an object in another namespace has to look at it again.
+    pub fn referrers(&self, stores: &Stores, reference: &Reference) {
+        for (kind, key) in stores.referrers.of(reference) {
+            if kind == admission::subject::Kind::Instance {
+                self.instance(&key.namespace, &key.name);
+            } else {
+                let _ = self.waiting.send((kind, key));
+            }
+        }
     }
 
     /// An initialisation has to look again.
@@ -87,14 +102,15 @@ pub async fn ready(stores: &Stores) {
 }
 
 fn primary(tasks: &mut JoinSet<()>, client: &Client, stores: &Arc<Stores>, queues: &Queues) {
-    let (queue, jobs, owners) = (queues.clone(), stores.init_jobs.clone(), stores.owners.clone());
+    let (queue, known) = (queues.clone(), stores.clone());
     feed_guarded(tasks, client, &stores.instances, move |instance: &OdooInstance| {
         let (namespace, name) = (instance.namespace().unwrap_or_default(), instance.name_any());
         queue.instance(&namespace, &name);
-        for freed in owners.freed() {
+        for freed in known.owners.freed() {
             queue.instance(&freed.namespace, &freed.name);
         }
-        for job in jobs.all() {
+        queue.referrers(&known, &Reference::instance(&namespace, &name));
+        for job in known.init_jobs.all() {
             if job.spec.odoo_instance_ref.name == name && job.namespace().as_deref() == Some(&namespace) {
                 queue.init_job(&namespace, &job.name_any());
             }
@@ -144,7 +160,7 @@ fn secrets(
     // Helm keeps its releases in Secrets: many, large, and never ours.
     let config = Config::default().fields("type!=helm.sh/release.v1");
     let api: Api<PartialObjectMeta<Secret>> = Api::all(client.clone());
-    let (queue, cache, instances) = (queues.clone(), stores.secrets.clone(), stores.instances.clone());
+    let (queue, cache, stores) = (queues.clone(), stores.secrets.clone(), stores.clone());
     tasks.spawn(async move {
         let stream = watcher::watcher(api, config).default_backoff().modify(|secret| {
             secret.managed_fields_mut().clear();
@@ -152,7 +168,8 @@ fn secrets(
         run(stream, &cache, |secret: &PartialObjectMeta<Secret>| {
             to_instance(&queue)(secret);
             let (namespace, name) = (secret.namespace().unwrap_or_default(), secret.name_any());
-            for instance in instances.all() {
+            queue.referrers(&stores, &Reference::secret(&namespace, &name));
+            for instance in stores.instances.all() {
                 let its = instance.namespace().unwrap_or_default();
                 let pulls = instance.spec.image_pull_secret.as_ref() == Some(&name);
                 let here = its == namespace && (pulls || refers_to(&instance, &name));

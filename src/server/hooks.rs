@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -21,8 +22,22 @@ impl NotAReview {
     }
 }
 
-/// Body of a review to body of its answer.
-pub type Hook = Arc<dyn Fn(&[u8]) -> Result<Vec<u8>, NotAReview> + Send + Sync>;
+/// Body of a review to its answer.
+pub type Hook = Arc<dyn Fn(&[u8]) -> Result<Reply, NotAReview> + Send + Sync>;
+
+/// What a hook says to a review.
+pub enum Reply {
+    /// The body of the answer.
+    Answer(Vec<u8>),
+    /// Something has to be read first. It ends soon, whatever happens, with the hook that knows it and answers.
+    After(BoxFuture<'static, Hook>),
+}
+
+impl From<Vec<u8>> for Reply {
+    fn from(answer: Vec<u8>) -> Self {
+        Self::Answer(answer)
+    }
+}
 
 /// A request was answered.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +91,8 @@ impl Review {
 pub(super) enum Outcome {
     /// The hook's own answer.
     Answer(Vec<u8>),
+    /// The hook that comes out of this answers.
+    After(BoxFuture<'static, Hook>),
     /// The hook says that this is no review.
     Refused(NotAReview),
     /// The hook panicked: a failure review when the request says enough for one.
@@ -85,7 +102,8 @@ pub(super) enum Outcome {
 /// Calls the hook; a panic becomes a proper review that refuses.
 pub(super) fn call(review: Review, hook: &Hook, body: &[u8]) -> Outcome {
     match catch_unwind(AssertUnwindSafe(|| hook(body))) {
-        Ok(Ok(answer)) => Outcome::Answer(answer),
+        Ok(Ok(Reply::Answer(answer))) => Outcome::Answer(answer),
+        Ok(Ok(Reply::After(reading))) => Outcome::After(reading),
         Ok(Err(refused)) => Outcome::Refused(refused),
         Err(panic) => {
             let message = panic

@@ -11,7 +11,7 @@ pub mod probes;
 pub mod readiness;
 pub mod routes;
 
-pub use hooks::{Answered, Hook, Hooks, NotAReview, Review};
+pub use hooks::{Answered, Hook, Hooks, NotAReview, Reply, Review};
 pub use limits::Limits;
 pub use listener::{bind, serve, serve_plain};
 pub use probes::probes;

@@ -85,26 +85,38 @@ async fn judge(route: &Arc<Route>, request: Request<Body>) -> (Response, bool) {
             return (refusal(status, &reason), false);
         }
     };
-    let outcome = if bytes.len() > route.limits.inline_body {
-        let Ok(worker) = Arc::clone(&route.workers).acquire_owned().await else {
-            return (refusal(StatusCode::SERVICE_UNAVAILABLE, "shutting down"), false);
-        };
-        let route = Arc::clone(route);
-        tokio::task::spawn_blocking(move || {
-            let _worker = worker;
-            hooks::call(route.review, &route.hook, &bytes)
-        })
-        .await
-        .unwrap_or(Outcome::Panicked(None))
-    } else {
-        hooks::call(route.review, &route.hook, &bytes)
+    let bytes = Arc::new(bytes);
+    let mut outcome = run(route, &route.hook, &bytes).await;
+    if let Some(Outcome::After(reading)) = outcome {
+        // The workers are free meanwhile; the bytes stay within the budget.
+        outcome = run(route, &reading.await, &bytes).await;
+    }
+    let Some(outcome) = outcome else {
+        return (refusal(StatusCode::SERVICE_UNAVAILABLE, "shutting down"), false);
     };
     match outcome {
         Outcome::Answer(answer) => (review(answer, permit), false),
         Outcome::Panicked(Some(answer)) => (review(answer, permit), true),
-        Outcome::Panicked(None) => (refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal error"), true),
+        // A hook that has read what it asked for does not ask again.
+        Outcome::Panicked(None) | Outcome::After(_) => {
+            (refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal error"), true)
+        }
         Outcome::Refused(refused) => (refusal(StatusCode::BAD_REQUEST, &refused.0), false),
     }
+}
+
+/// Calls the hook, off the threads that serve connections if the body is large. `None` at shutdown.
+async fn run(route: &Arc<Route>, hook: &Hook, bytes: &Arc<Vec<u8>>) -> Option<Outcome> {
+    if bytes.len() <= route.limits.inline_body {
+        return Some(hooks::call(route.review, hook, bytes));
+    }
+    let worker = Arc::clone(&route.workers).acquire_owned().await.ok()?;
+    let (review, hook, bytes) = (route.review, Arc::clone(hook), Arc::clone(bytes));
+    let called = tokio::task::spawn_blocking(move || {
+        let _worker = worker;
+        hooks::call(review, &hook, &bytes)
+    });
+    Some(called.await.unwrap_or(Outcome::Panicked(None)))
 }
 
 /// The answer keeps the request's share of the budget until its last byte is written or dropped.

@@ -10,6 +10,7 @@ mod at_rest;
 mod behaviour;
 mod chart;
 mod collisions;
+mod consent;
 mod damage;
 mod deletion;
 mod faults;

@@ -92,7 +92,7 @@ async fn once_announced_everywhere_the_api_server_calls_us_and_a_wiped_bundle_co
         let review: Value = serde_json::from_slice(body).unwrap();
         let response = json!({"uid": review["request"]["uid"], "allowed": true, "warnings": ["seen"]});
         let answer = json!({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response});
-        Ok(serde_json::to_vec(&answer).unwrap())
+        Ok(serde_json::to_vec(&answer).unwrap().into())
     });
     let hooks =
         Hooks { mutate: Arc::clone(&allow), validate: Arc::clone(&allow), convert: allow, answered: Arc::new(|_| {}) };

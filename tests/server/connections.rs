@@ -124,7 +124,7 @@ fn gated() -> (Hook, Arc<Semaphore>, Arc<Semaphore>) {
     let hook: Hook = Arc::new(move |_| {
         signal.add_permits(1);
         futures::executor::block_on(gate.acquire()).unwrap().forget();
-        Ok(b"late".to_vec())
+        Ok(b"late".to_vec().into())
     });
     (hook, started, release)
 }

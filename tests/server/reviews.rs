@@ -9,7 +9,7 @@ use axum::body::{Body, Bytes};
 use futures::{StreamExt, stream};
 use http::{Request, StatusCode, header};
 use http_body_util::BodyExt;
-use odoo_operator::server::{Hook, Limits, NotAReview, webhooks};
+use odoo_operator::server::{Hook, Limits, NotAReview, Reply, webhooks};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tower::ServiceExt;
@@ -36,7 +36,7 @@ fn streamed(mebibytes: usize) -> Body {
 
 #[tokio::test]
 async fn every_path_calls_its_hook() {
-    let hook = |name: &'static str| -> Hook { Arc::new(move |_| Ok(name.as_bytes().to_vec())) };
+    let hook = |name: &'static str| -> Hook { Arc::new(move |_| Ok(name.as_bytes().to_vec().into())) };
     let mut hooks = all(hook("validate"));
     hooks.mutate = hook("mutate");
     hooks.convert = hook("convert");
@@ -44,6 +44,21 @@ async fn every_path_calls_its_hook() {
     for (path, expected) in PATHS.into_iter().zip(["mutate", "validate", "validate", "convert"]) {
         let (status, content_type, body) = send(&app, &format!("{path}?timeout=5s"), "{}").await;
         assert_eq!((status, content_type.as_str(), body.as_str()), (StatusCode::OK, "application/json", expected));
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_has_to_read_first_answers_afterwards_to_the_same_body() {
+    let asks: Hook = Arc::new(|_| {
+        let knows: Hook = measuring();
+        Ok(Reply::After(Box::pin(async { knows })))
+    });
+    let app = webhooks(&all(asks), &Limits::default());
+    for length in [2, 2 * MIB] {
+        let (status, _, body) = send(&app, "/validate/v1", vec![b'{'; length]).await;
+        assert_eq!((status, body), (StatusCode::OK, format!(r#"{{"length":{length}}}"#)));
+        let (status, _, body) = send(&app, "/validate/v1", vec![b'x'; length]).await;
+        assert_eq!((status, body.as_str()), (StatusCode::BAD_REQUEST, "the body is not a JSON object\n"));
     }
 }
 
@@ -124,7 +139,7 @@ fn gated() -> (Hook, Arc<Semaphore>, Arc<Semaphore>) {
     let hook: Hook = Arc::new(move |body| {
         signal.add_permits(1);
         futures::executor::block_on(gate.acquire()).unwrap().forget();
-        Ok(body.len().to_string().into_bytes())
+        Ok(body.len().to_string().into_bytes().into())
     });
     (hook, started, release)
 }
@@ -166,7 +181,8 @@ async fn when_no_turn_comes_the_client_is_told() {
 #[tokio::test]
 async fn the_operators_conversion_answers_every_review_with_200() {
     let mut hooks = all(measuring());
-    hooks.convert = Arc::new(|body| odoo_operator::conversion::review::convert(body).map_err(NotAReview::because));
+    hooks.convert =
+        Arc::new(|body| odoo_operator::conversion::review::convert(body).map(Into::into).map_err(NotAReview::because));
     let app = webhooks(&hooks, &Limits::default());
     for body in ["no JSON", "{}", "[]", "null", r#"{"kind":"AdmissionReview"}"#, "\u{0}"] {
         let (status, _, reason) = send(&app, "/convert", body).await;

@@ -45,7 +45,7 @@ pub fn measuring() -> Hook {
         if body.first() != Some(&b'{') {
             return Err(NotAReview::because("the body is not a JSON object"));
         }
-        Ok(format!(r#"{{"length":{}}}"#, body.len()).into_bytes())
+        Ok(format!(r#"{{"length":{}}}"#, body.len()).into_bytes().into())
     })
 }
 

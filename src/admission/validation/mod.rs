@@ -7,6 +7,7 @@ mod blocks;
 mod case;
 mod cluster;
 mod config_options;
+mod consent;
 mod database;
 mod environment;
 mod extra_env;

@@ -21,16 +21,5 @@ pub(super) fn clone(case: &Case<'_>, findings: &mut Findings) {
     let namespace = source.namespace.as_deref().unwrap_or(case.namespace);
     if source.name == case.name && namespace == case.namespace && !case.generated {
         findings.invalid(format!("{PATH}.instanceRef.name"), "is this instance; name the one that is copied");
-    } else if namespace != case.namespace && !consents(case, namespace, &source.name) {
-        let message =
-            "the source does not allow it yet: its annotation bemade.org/allow-from-namespaces lacks this namespace";
-        findings.warn(format!("{PATH}.instanceRef.namespace"), message);
     }
-}
-
-/// Whether the instance allows objects of this namespace to refer to it.
-fn consents(case: &Case<'_>, namespace: &str, name: &str) -> bool {
-    let facts = case.ctx.lookup.instance(namespace, name);
-    let allowed = facts.and_then(|facts| facts.allow_from_namespaces).unwrap_or_default();
-    allowed.split(',').map(str::trim).any(|allowed| allowed == "*" || allowed == case.namespace)
 }

@@ -4,8 +4,8 @@ use super::rule::Outcome::{self, Denies, DeniesOrWarns, Warns};
 use super::rule::Rule;
 use super::rule::Stored::{self, GoesOn, NotAsked, Stops, StopsUntilInitialized};
 use super::{
-    Case, blocks, cluster, config_options, database, environment, extra_env, hosts, image, jobs, lists, moves, names,
-    passwords, production, quantities, release, replicas, s3, schedule, unused, webhook,
+    Case, blocks, cluster, config_options, consent, database, environment, extra_env, hosts, image, jobs, lists, moves,
+    names, passwords, production, quantities, release, replicas, s3, schedule, unused, webhook,
 };
 use crate::admission::subject::Kind::{
     self, BackupJob, BackupSchedule, InitJob, Instance, RefreshJob, RestoreJob, UpgradeJob,
@@ -17,6 +17,7 @@ const INSTANCE: &[Kind] = &[Instance];
 const ONCE: &[Kind] = &[InitJob, UpgradeJob, BackupJob, RestoreJob, RefreshJob];
 const JOBS: &[Kind] = &[InitJob, UpgradeJob, BackupJob, RestoreJob, RefreshJob, BackupSchedule];
 const S3: &[Kind] = &[Instance, BackupJob, RestoreJob, BackupSchedule];
+const ACROSS: &[Kind] = &[Instance, BackupJob, RestoreJob, RefreshJob, BackupSchedule];
 const NOT_BUILT: &[Kind] = &[UpgradeJob, BackupJob, RestoreJob, RefreshJob, BackupSchedule];
 
 /// Every rule, in the order in which a person hears of them.
@@ -48,8 +49,10 @@ static RULES: &[Rule] = &[
         INSTANCE, DeniesOrWarns, GoesOn(as_it_is), passwords::admin)
         .in_schema(&["spec.adminPassword"]),
     rule(9, "Production is no clone, nothing is a clone of itself, one source at most",
-        INSTANCE, DeniesOrWarns, StopsUntilInitialized, production::clone)
+        INSTANCE, Denies, StopsUntilInitialized, production::clone)
         .in_schema(&["spec.initialization.clone"]),
+    rule(9, "an instance of another namespace is copied with its consent (bemade.org/allow-from-namespaces)",
+        INSTANCE, DeniesOrWarns, StopsUntilInitialized, consent::clone),
     rule(10, "more than one web pod, or RollingUpdate, needs ReadWriteMany",
         INSTANCE, Denies, GoesOn(replicas::one_at_a_time), replicas::access_mode)
         .in_schema(&["spec.replicas", "spec.strategy.type"]),
@@ -90,6 +93,8 @@ static RULES: &[Rule] = &[
         &Kind::ALL, Warns, NotAsked, passwords::plain),
     rule(27, "a copy that is not neutralised warns on Staging",
         &[Instance, RestoreJob, RefreshJob], Warns, NotAsked, passwords::live_copy),
+    rule(28, "what is in another namespace is used with its consent (bemade.org/allow-from-namespaces); a job waits for it",
+        ACROSS, Warns, NotAsked, consent::others),
     rule(29, "what this release does not carry out is refused where going on without it would surprise",
         INSTANCE, Denies, GoesOn(as_it_is), release::refused),
     rule(29, "what this release does not carry out otherwise warns",

@@ -47,7 +47,7 @@ impl Lookup for World {
 
     fn instance(&self, _: &str, name: &str) -> Option<InstanceFacts> {
         let environment = if name == "live" { Environment::Production } else { Environment::Staging };
-        (name != "none").then_some(InstanceFacts { environment, allow_from_namespaces: None })
+        (name != "none").then_some(InstanceFacts { environment })
     }
 
     fn clusters(&self) -> Option<Clusters> {

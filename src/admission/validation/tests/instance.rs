@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Trial;
+use crate::admission::consent::Reference;
+use crate::admission::tests::World;
 use crate::admission::violation::Reason::{Duplicate, Forbidden, Invalid, NotSupported, Required};
 
 fn instance(more: Value) -> Trial {
@@ -200,16 +202,36 @@ fn rule_9_clones() {
         Forbidden,
         "excludes initialization.restore; remove one of both",
     );
-    let far = || clone(json!({"name": "far", "namespace": "us"}), json!({}));
-    assert_eq!(far().findings().warnings.len(), 1);
-    for consent in ["*", "eu", "de, eu"] {
-        far()
-            .world(|world| {
-                let (_, facts) = world.instances.iter_mut().find(|(key, _)| key.name == "far").unwrap();
-                facts.allow_from_namespaces = Some(consent.to_owned());
-            })
-            .clean();
+}
+
+#[test]
+fn rule_9_consent() {
+    let path = "spec.initialization.clone.instanceRef.namespace";
+    let from = |namespace: &str, name: &str| {
+        instance(json!({"initialization": {"clone": {"instanceRef": {"name": name, "namespace": namespace}}}}))
+    };
+    let clone = |name: &str| from("us", name);
+    // The same words whether it is there or not.
+    for name in ["far", "nowhere"] {
+        clone(name).refused(
+            path,
+            Forbidden,
+            &format!(
+                "OdooInstance \"us/{name}\" is not there, or does not allow it: bemade.org/allow-from-namespaces: \
+                 \"eu\" has to be annotated on it"
+            ),
+        );
     }
+    for consent in ["*", "eu", "de, eu"] {
+        let consents = |world: &mut World| {
+            world.consents.insert(Reference::instance("us", "far"), consent);
+        };
+        clone("far").world(consents).clean();
+    }
+    // What cannot be read now does not stand in anybody's way: the operator asks again.
+    from("dark", "far").warned(path, "could not be read now; asked again before it is used");
+    // Once the copy is made it does not matter any more.
+    clone("far").state(json!({"dbInitialized": true})).clean();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Trial;
+use crate::admission::consent::Reference;
 use crate::admission::subject::Kind;
 use crate::admission::tests::with;
 use crate::admission::violation::Reason::{Forbidden, Invalid, Required};
@@ -211,4 +212,42 @@ fn rule_27_plain_secrets_and_live_copies() {
         .warned("spec.neutralize", "is false: the copy on Staging will send mail and run its scheduled actions");
     backup(json!({"webhook": {"url": "https://a.example.com", "token": "x"}}))
         .warned("spec.webhook.token", "is in plain text; use tokenSecretRef");
+}
+
+#[test]
+fn rule_28_consent() {
+    let located =
+        |namespace: &str| with(s3(), json!({"s3CredentialsSecretRef": {"name": "s3", "namespace": namespace}}));
+    let lacks = "absent, or lacks bemade.org/allow-from-namespaces: eu";
+    let of = |namespace: &str| {
+        [
+            ("spec.destination.s3CredentialsSecretRef.namespace", backup(json!({"destination": located(namespace)}))),
+            (
+                "spec.source.s3.s3CredentialsSecretRef.namespace",
+                restore(json!({"type": "s3", "s3": located(namespace)}), json!({})),
+            ),
+            ("spec.source.instanceRef.namespace", refresh("web-cron", json!({"name": "s3", "namespace": namespace}))),
+            (
+                "spec.upgrade.backup.destination.s3CredentialsSecretRef.namespace",
+                Trial::instance(json!({"upgrade": {"backup": {"destination": located(namespace)}}})),
+            ),
+        ]
+    };
+    for (path, trial) in of("us") {
+        trial.warned(path, lacks);
+    }
+    for (path, trial) in of("dark") {
+        trial.warned(path, "could not be read now; asked again before it is used");
+    }
+    for namespace in ["eu", ""] {
+        for (_, trial) in of(namespace) {
+            trial.clean();
+        }
+    }
+    for (_, trial) in of("us") {
+        let all = [Reference::secret("us", "s3"), Reference::instance("us", "s3")];
+        trial.world(|world| world.consents.extend(all.map(|it| (it, "de,eu")))).clean();
+    }
+    let ended = backup(json!({"destination": located("us")})).state(json!({"phase": "Completed"}));
+    ended.clean();
 }

@@ -23,6 +23,10 @@ fn s3() -> Value {
     json!({"bucket": "backups", "objectKey": "a.zip", "endpoint": "https://s3.example.com"})
 }
 
+fn across() -> Value {
+    with(s3(), json!({"s3CredentialsSecretRef": {"name": "s3", "namespace": "us"}}))
+}
+
 /// The smallest spec of a kind of job, about `target`.
 fn job(kind: Kind, target: &str) -> Value {
     let target = json!({"name": target});
@@ -59,6 +63,8 @@ fn instances() -> Vec<Sample> {
         sample(json!({"adminPassword": "x", "adminPasswordSecretRef": {"name": "a", "key": "b"}})),
         init(json!({"clone": {"instanceRef": {"name": "shop"}, "neutralize": false}})),
         init(json!({"clone": {"instanceRef": {"name": "far", "namespace": "us"}}})),
+        init(json!({"clone": {"instanceRef": {"name": "far", "namespace": "dark"}}})),
+        init(json!({"restore": {"s3": across()}})),
         init(json!({"mode": "restore", "modules": ["a-b"], "webhook": hook})),
         init(json!({"restore": {"s3": {"bucket": "", "objectKey": "a", "endpoint": "https://a.b"}}})),
         sample(json!({"replicas": 2, "filestore": {"accessMode": "ReadWriteOnce"}})),
@@ -88,6 +94,11 @@ fn jobs() -> Vec<Sample> {
         });
         samples.push(sample(with(job(kind, "web-cron"), wrong.clone())));
         samples.push(sample(job(kind, "later")));
+        let across = json!({
+            "destination": across(), "template": {"destination": across()},
+            "source": {"s3": across(), "instanceRef": {"namespace": "us"}},
+        });
+        samples.push(sample(with(job(kind, "web-cron"), across)));
         samples.push(sample(job(kind, "live")));
         let changed = with(job(kind, "web-cron"), wrong);
         samples.push(Sample { old: Some(job(kind, "web-cron")), phase: "Running", ..sample(changed) });
