@@ -35,7 +35,7 @@ use crate::tls::inject::{self, Target};
 use crate::tls::{self, Files, SelfManaged, Source, authority};
 
 /// Between "not ready" and the end of the listener: until then every API server has heard of it.
-const ENDPOINTS_SETTLE: Duration = Duration::from_secs(3);
+const ENDPOINTS_SETTLE: Duration = Duration::from_secs(5);
 /// Port of the Service in front of the HTTPS server.
 const SERVICE_PORT: u16 = 443;
 /// How often certificate files are looked at.
@@ -126,7 +126,9 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let limits = Limits::default();
     let drain_limit = limits.drain;
     let consents = Arc::new(Consents::new(client.clone()));
-    let app = server::webhooks(&hooks(&settings, &stores, &consents, &metrics), &limits);
+    let leaving = CancellationToken::new();
+    let hooks = hooks(&settings, &stores, &consents, &metrics);
+    let app = server::leaving(server::webhooks(&hooks, &limits), leaving.clone());
     servers.spawn(server::serve(https, tls_config, client_ca.is_some(), app, limits, drain.clone()));
     let (page, resolver) = (metrics.clone(), source.resolver.clone());
     let text = move || {
@@ -190,6 +192,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     };
     info!("stopping");
     readiness.shut_down();
+    leaving.cancel();
     let hand_over = async {
         work.shutdown().await;
         notifications.stop();

@@ -5,6 +5,7 @@
 
 mod body;
 pub mod hooks;
+mod leaving;
 pub mod limits;
 pub mod listener;
 pub mod probes;
@@ -12,6 +13,7 @@ pub mod readiness;
 pub mod routes;
 
 pub use hooks::{Answered, Hook, Hooks, NotAReview, Reply, Review};
+pub use leaving::leaving;
 pub use limits::Limits;
 pub use listener::{bind, serve, serve_plain};
 pub use probes::probes;
