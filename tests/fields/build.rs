@@ -56,9 +56,10 @@ fn of_instance(instance: &OdooInstance, init: Option<&OdooInitJob>) -> BTreeMap<
 
 /// Names of the objects that are not the same with both specs.
 pub fn that_differ(kind: &str, before: &Value, after: &Value) -> BTreeSet<&'static str> {
-    let build = |spec: &Value| match kind {
-        "OdooInstance" => of_instance(&typed(kind, spec), None),
-        _ => {
+    let build = |spec: &Value| {
+        if kind == "OdooInstance" {
+            of_instance(&typed(kind, spec), None)
+        } else {
             let instance = typed("OdooInstance", &super::table::smallest("OdooInstance"));
             of_instance(&instance, Some(&typed(kind, spec)))
         }
