@@ -97,9 +97,13 @@ fn init_failed(facts: &Facts<'_>) -> bool {
 }
 
 fn init_gone(facts: &Facts<'_>) -> bool {
-    // Without an operation under way, success is that of a job that filled a database which is gone by now.
-    matches!(facts.observed.init, InitWork::None | InitWork::Succeeded(_))
-        && facts.spec.initialization_mode() == InitializationMode::Fresh
+    let gone = match &facts.observed.init {
+        InitWork::None => true,
+        // Without an operation under way, success is that of a job that filled a database which is gone by now.
+        InitWork::Succeeded(_) => facts.observed.base == Base::NotInstalled,
+        _ => false,
+    };
+    gone && facts.spec.initialization_mode() == InitializationMode::Fresh
 }
 
 fn database_lost(facts: &Facts<'_>) -> bool {

@@ -12,7 +12,7 @@ use super::world::env;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The few tables that the operator reads and writes, owned by the instance's role.
-const TABLES: &str = "
+pub const TABLES: &str = "
 CREATE TABLE ir_module_module (name varchar UNIQUE, state varchar, latest_version varchar);
 INSERT INTO ir_module_module VALUES ('base', 'installed', '19.0.1.3');
 CREATE TABLE res_users (id serial PRIMARY KEY, login varchar, password varchar);
@@ -85,33 +85,28 @@ impl Client {
 /// The namespaces of this run's tests, and the kubeconfig of the world that each is in.
 static NAMESPACES: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
 
-/// The API servers, and who asks them: a process for each look would come too late on a busy machine.
-struct Phases {
-    runtime: tokio::runtime::Runtime,
-    clients: HashMap<String, kube::Client>,
+/// Who asks the API servers. One thread for all: a process for each look would come too late on a busy machine.
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
+
+fn api_server(kubeconfig: &str) -> kube::Client {
+    static CLIENTS: LazyLock<Mutex<HashMap<String, kube::Client>>> = LazyLock::new(Mutex::default);
+    let mut clients = CLIENTS.lock().unwrap();
+    let new = || {
+        RUNTIME.block_on(async {
+            let file = Kubeconfig::read_from(kubeconfig).unwrap();
+            let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+            kube::Client::try_from(config).unwrap()
+        })
+    };
+    clients.entry(kubeconfig.to_owned()).or_insert_with(new).clone()
 }
 
-impl Phases {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        Self { runtime, clients: HashMap::new() }
-    }
-
-    fn is_initializing(&mut self, kubeconfig: &str, namespace: &str, name: &str) -> bool {
-        let Self { runtime, clients } = self;
-        let client = clients.entry(kubeconfig.to_owned()).or_insert_with(|| {
-            runtime.block_on(async {
-                let file = Kubeconfig::read_from(kubeconfig).unwrap();
-                let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
-                kube::Client::try_from(config).unwrap()
-            })
-        });
-        let path = format!("/apis/bemade.org/v1/namespaces/{namespace}/odooinstances/{name}");
-        let request = http::Request::get(path).body(Vec::new()).unwrap();
-        // A world that has ended answers nothing; the others are looked at meanwhile.
-        let asked = async { tokio::time::timeout(PATIENCE, client.request::<serde_json::Value>(request)).await };
-        matches!(runtime.block_on(asked), Ok(Ok(object)) if object["status"]["phase"] == "Initializing")
-    }
+fn is_initializing(client: &kube::Client, namespace: &str, name: &str) -> bool {
+    let path = format!("/apis/bemade.org/v1/namespaces/{namespace}/odooinstances/{name}");
+    let request = http::Request::get(path).body(Vec::new()).unwrap();
+    let asked = async { tokio::time::timeout(PATIENCE, client.request::<serde_json::Value>(request)).await };
+    matches!(RUNTIME.block_on(asked), Ok(Ok(object)) if object["status"]["phase"] == "Initializing")
 }
 
 /// Fills every new database of a namespace once it is being initialised, as the init Job's Odoo would.
@@ -121,8 +116,7 @@ pub fn pretend(kubeconfig: &str, namespace: &str) {
     ONCE.call_once(|| {
         std::thread::spawn(|| {
             let postgres = client("postgres");
-            let mut filled = std::collections::HashSet::new();
-            let mut phases = Phases::new();
+            let mut seen = std::collections::HashSet::new();
             loop {
                 let new = postgres.try_rows(
                     "SELECT d.datname, c->>'namespace', c->>'name' FROM pg_database d,
@@ -131,25 +125,34 @@ pub fn pretend(kubeconfig: &str, namespace: &str) {
                        AND c->>'namespace' LIKE 'cl-%'
                        AND NOT coalesce((c->>'preparing')::boolean, false)",
                 );
-                let mut waiting = Vec::new();
-                for row in new.unwrap_or_default() {
+                let new = new.unwrap_or_default();
+                // One that was dropped and made again is new again.
+                seen.retain(|database: &String| new.iter().any(|row| row.split('|').next() == Some(database)));
+                for row in new {
                     let words: Vec<_> = row.split('|').map(str::to_owned).collect();
                     let [database, namespace, name] = <[String; 3]>::try_from(words).unwrap();
                     let kubeconfig = NAMESPACES.lock().unwrap().get(&namespace).cloned();
-                    if !filled.contains(&database)
-                        && kubeconfig.is_some_and(|kubeconfig| phases.is_initializing(&kubeconfig, &namespace, &name))
+                    if let Some(kubeconfig) = kubeconfig
+                        && seen.insert(database.clone())
                     {
-                        // At once: a simulated init Job takes no longer than it must.
-                        waiting.push(std::thread::spawn(move || {
-                            fill(&database, &namespace, &name).is_ok().then_some(database)
-                        }));
+                        // Each by itself: one world that is slow, paused or gone holds up no other.
+                        std::thread::spawn(move || fill_when_asked(&kubeconfig, &database, &namespace, &name));
                     }
                 }
-                filled.extend(waiting.into_iter().filter_map(|thread| thread.join().unwrap()));
                 std::thread::sleep(Duration::from_millis(20));
             }
         });
     });
+}
+
+fn fill_when_asked(kubeconfig: &str, database: &str, namespace: &str, name: &str) {
+    let client = api_server(kubeconfig);
+    while NAMESPACES.lock().unwrap().contains_key(namespace) {
+        if is_initializing(&client, namespace, name) && fill(database, namespace, name).is_ok() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// Fails while the database is being dropped or renamed; the next look tries again.
