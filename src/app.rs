@@ -22,6 +22,7 @@ use crate::controller::consents::{Answers, Consents, Known};
 use crate::controller::credentials::Credentials;
 use crate::controller::databases::Databases;
 use crate::controller::instance::Context;
+use crate::controller::migrate::Migration;
 use crate::controller::notifications::Notifications;
 use crate::controller::stores::Stores;
 use crate::controller::{ClustersSecret, Fence, Leader, Upkeep, run as controllers, watches};
@@ -165,6 +166,7 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
         consents,
         foreign: crate::controller::Foreign::default(),
         contents: crate::controller::Contents::default(),
+        adoptions: crate::controller::Adoptions::default(),
         backoff: crate::controller::Backoff::default(),
         notifications: notifications.clone(),
         events: Events::new(acting.clone(), config.pod_name.clone()),
@@ -180,8 +182,13 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let act = async move {
         // A change of a CRD ends its watches: the CRDs come first, and what is wrong with them holds nobody up.
         let settled = upkeep.install().await;
-        standing_by.shutdown().await;
-        tokio::join!(controllers::run(context, received), upkeep.keep(settled), delivered.follow(outcomes, queues));
+        let migration = Migration::new(context.clone());
+        let work = async {
+            migration.instances().await;
+            standing_by.shutdown().await;
+            tokio::join!(controllers::run(context, received), migration.rest(), delivered.follow(outcomes, queues));
+        };
+        tokio::join!(work, upkeep.keep(settled));
     };
 
     let mut leader = Leader::new(client.clone(), &settings.operator_namespace, &identity, fence);

@@ -122,6 +122,9 @@ pub struct Run {
     /// Pull Secrets of the operator's namespace, separated by commas, that are mirrored to instances that name them.
     #[arg(long, env, value_delimiter = ',')]
     pub pull_secret_allow_list: Vec<String>,
+    /// When pods of instances that another operator ran move to this operator's template, which restarts them.
+    #[arg(long, env, value_enum, default_value_t = Adopt::OnChange)]
+    pub adopt: Adopt,
     /// Namespace that the operator runs in.
     #[arg(long, env, default_value = "")]
     pub operator_namespace: String,
@@ -194,6 +197,15 @@ pub enum TlsKind {
     SelfManaged,
     /// Somebody else keeps files up to date.
     Files,
+}
+
+/// When pods of instances that another operator ran move to this operator's template.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Adopt {
+    /// When something changes that shows in them, or their instance has annotation `bemade.org/adopt: now`.
+    OnChange,
+    /// At once.
+    Now,
 }
 
 /// How log lines look.
@@ -385,6 +397,7 @@ impl Run {
             },
             pull_secret_allow_list: self.pull_secret_allow_list.clone(),
             isolate_adopted_databases: self.isolate_adopted_databases,
+            adopt_now: matches!(self.adopt, Adopt::Now),
         };
         match wrong_defaults(&settings).first() {
             Some(wrong) => Err(format!("--{}: {}", flag_of(&wrong.path), wrong.message)),

@@ -12,6 +12,7 @@ mod deletion;
 mod envelope;
 mod guard;
 mod judge;
+pub mod legacy;
 pub mod overlay;
 mod own_defaults;
 pub mod path;

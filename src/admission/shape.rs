@@ -3,6 +3,7 @@
 //! For v1alpha1 requests the API server does not apply v1's schema, and for v1 requests it would do so after the
 //! mutating call: a person would hear of wrong types and of broken rules in two rounds.
 
+mod coerce;
 mod compile;
 mod nearest;
 mod walk;
@@ -17,6 +18,35 @@ use super::violation::Violation;
 use crate::api::crds::Version;
 use compile::Node;
 
+static SPECS: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1, "spec"));
+
+/// Brings `value`, the `spec` or `status` of a stored object of `kind` in v1, into the form of v1's schema: what has
+/// another type but one meaning (`"2"` for 2, one host for a list of one) is written properly, the rest is taken out
+/// or, where it is required, replaced by an empty value. Answers with what could not be kept.
+pub fn repair(kind: Kind, part: Part, value: &mut Value) -> Vec<Violation> {
+    static STATUSES: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1, "status"));
+    let (nodes, path): (&BTreeMap<Kind, Node>, _) = match part {
+        Part::Spec => (&SPECS, "spec"),
+        Part::Status => (&STATUSES, "status"),
+    };
+    let Some(node) = nodes.get(&kind) else { return Vec::new() };
+    coerce::coerce(node, value);
+    let mut walk = walk::Walk { refuse_unknown: false, found: Vec::new() };
+    if !walk.node(node, None, value, path) {
+        *value = node.placeholder();
+    }
+    walk.found
+}
+
+/// A part of an object that has a schema of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// What the user asks for.
+    Spec,
+    /// What an operator reports.
+    Status,
+}
+
 /// Reports everything in `spec`, a spec of `kind` in v1, that the v1 schema would refuse, and repairs it in place: what
 /// has the wrong form is taken out, or replaced by an empty value where it is needed, so that the rules can judge the
 /// rest.
@@ -24,9 +54,8 @@ use compile::Node;
 /// Fields that v1 does not have are left alone in what came as v1: the API server has pruned or refused them before.
 /// v1alpha1 preserves unknown fields, so in what came as v1alpha1 each is reported, with the field that it resembles.
 pub fn check(kind: Kind, spec: &mut Value, sent_as: Version) -> Vec<Violation> {
-    static V1: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1));
-    static V1ALPHA1: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1Alpha1));
-    let Some(v1) = V1.get(&kind) else { return Vec::new() };
+    static V1ALPHA1: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1Alpha1, "spec"));
+    let Some(v1) = SPECS.get(&kind) else { return Vec::new() };
     let mut walk = walk::Walk { refuse_unknown: sent_as == Version::V1Alpha1, found: Vec::new() };
     let v1alpha1 = if walk.refuse_unknown { V1ALPHA1.get(&kind) } else { None };
     walk.node(v1, v1alpha1, spec, "spec");

@@ -18,6 +18,8 @@ pub const DATABASE_READY: &str = "DatabaseReady";
 pub const STORAGE_READY: &str = "StorageReady";
 /// Some pods are missing.
 pub const DEGRADED: &str = "Degraded";
+/// The pods run what the spec says: image, modules, this operator's template.
+pub const UP_TO_DATE: &str = "UpToDate";
 /// Notifications reach their receiver.
 pub const NOTIFICATIONS_DELIVERED: &str = "NotificationsDelivered";
 /// A job can run; False says what it waits for, or why it never can.

@@ -28,6 +28,13 @@ pub const MIRRORED_FROM: &str = "bemade.org/mirrored-from";
 /// Namespaces whose objects may refer to this one, separated by commas; `*` for all.
 pub const ALLOW_FROM_NAMESPACES: &str = "bemade.org/allow-from-namespaces";
 
+/// On an object that an older operator stored, and on a CRD all of whose objects are done: brought to this version.
+pub const MIGRATED: &str = "bemade.org/migrated";
+/// On a CRD that stored v1alpha1 when this operator came: its `status.storedVersions` then, separated by commas.
+pub const STORED_BEFORE: &str = "bemade.org/stored-before";
+/// On an instance that was taken over: `now` moves its pods to this operator's template.
+pub const ADOPT: &str = "bemade.org/adopt";
+
 /// Finalizer of an OdooInstance (the name is the existing operator's).
 pub const INSTANCE_FINALIZER: &str = "bemade.org/postgres-cleanup";
 /// Finalizer of a job object until its outcome is recorded.

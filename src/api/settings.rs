@@ -21,6 +21,8 @@ pub struct Settings {
     pub pull_secret_allow_list: Vec<String>,
     /// Whether PUBLIC loses CONNECT on adopted databases without asking.
     pub isolate_adopted_databases: bool,
+    /// Whether pods of taken-over instances move to this operator's template without being asked.
+    pub adopt_now: bool,
 }
 
 /// What a new instance gets where its manifest says nothing.

@@ -11,13 +11,13 @@ use kube::api::{Api, Patch, PatchParams, PropagationPolicy};
 use serde_json::json;
 
 use super::apply::{self, Applied, ChildKind, Owner};
-use super::cache::{Cache, kind_of};
+use super::cache::Cache;
 use super::credentials::metadata_of;
-use super::databases::{Target, is_legacy};
+use super::databases::Target;
 use super::instance::{Context, Pass, now};
 use super::notifications::LAST_WORDS;
 use super::observe::Seen;
-use super::{Error, Result, pull_secret, status};
+use super::{Error, Result, adopt, pull_secret, status};
 use crate::api::labels::{FIELD_MANAGER, INSTANCE_FINALIZER, INSTANCE_UID, RETAINED};
 use crate::api::v1::{JobPhase, OdooInitJob};
 use crate::lifecycle::{Child, Effect};
@@ -43,8 +43,8 @@ pub async fn act(context: &Context, pass: &Pass, world: &Seen, effect: Effect) -
         }
         Effect::EnsureDatabase => {
             if let (Ok(target), Some(secrets)) = (&world.target, &world.secrets) {
-                let legacy = is_legacy(&pass.status);
-                context.databases.ensure(&pass.owner, target, legacy, secrets).await?;
+                let legacy = adopt::is_legacy(pass);
+                context.databases.ensure(&pass.owner, target, legacy, &secrets.db_password).await?;
             }
             Ok(Progress::Done)
         }
@@ -103,11 +103,20 @@ async fn ensure(context: &Context, pass: &Pass, world: &Seen, child: Child) -> R
         Child::Ingress => optional(client, &stores.ingresses, desired.ingress.as_ref(), owner).await?,
         Child::HttpRoute => optional(client, &stores.routes, desired.route.as_ref(), owner).await?,
         Child::DisruptionBudget => optional(client, &stores.disruption_budgets, desired.budget.as_ref(), owner).await?,
-        Child::Web => apply::ensure(client, &stores.deployments, &desired.web, owner).await?,
-        Child::Cron => apply::ensure(client, &stores.deployments, &desired.cron, owner).await?,
+        Child::Web => return ensure_deployment(context, pass, &desired.web, child).await,
+        Child::Cron => return ensure_deployment(context, pass, &desired.cron, child).await,
         Child::Credentials | Child::AdminSecret | Child::InitJob => Applied::Done,
     };
     Ok(progress(child, applied))
+}
+
+async fn ensure_deployment(context: &Context, pass: &Pass, desired: &Deployment, child: Child) -> Result<Progress> {
+    let cache = &context.stores.deployments;
+    if adopt::is_held(pass) && cache.get(&pass.owner.namespace, &desired.name_any()).is_some() {
+        adopt::scale(context, pass, desired).await?;
+        return Ok(Progress::Done);
+    }
+    Ok(progress(child, apply::ensure(&context.client, cache, desired, &pass.owner).await?))
 }
 
 fn progress(child: Child, applied: Applied) -> Progress {
@@ -222,6 +231,7 @@ async fn stop_pods(context: &Context, pass: &Pass, world: &Seen) -> Result<Progr
     for job in context.stores.jobs.all().iter().filter(|job| ours(&job.metadata)) {
         apply::remove::<Job>(&context.client, job, PropagationPolicy::Background).await?;
     }
+    adopt::remove_jobs(context, pass).await?;
     let observed = &world.observed;
     let running = observed.pods > 0 || observed.web.replicas > 0 || observed.cron.replicas > 0;
     Ok(if running { Progress::Waits } else { Progress::Done })
@@ -244,6 +254,7 @@ fn reachable<'a>(pass: &Pass, world: &'a Seen) -> Result<Option<&'a Target>> {
 async fn retain(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress> {
     let owner = &pass.owner;
     if let Some(target) = reachable(pass, world)? {
+        adopt::mark_database(context, pass, world).await?;
         context.databases.retain(target, owner).await?;
     }
     let annotate = json!({"metadata": {"annotations": {RETAINED: mark(owner)}, "ownerReferences": null}});
@@ -256,7 +267,7 @@ async fn retain(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress
 
 /// Marks an object that outlives the instance, if it is there and ours.
 async fn keep<K: ChildKind>(api: &Api<K>, name: &str, owner: &Owner, patch: &serde_json::Value) -> Result<()> {
-    let Some(stored) = live(api, name).await? else { return Ok(()) };
+    let Some(stored) = adopt::live(api, name).await? else { return Ok(()) };
     if !apply::is_ours(stored.meta(), owner) {
         return Ok(());
     }
@@ -268,6 +279,7 @@ async fn keep<K: ChildKind>(api: &Api<K>, name: &str, owner: &Owner, patch: &ser
 async fn drop_data(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress> {
     let owner = &pass.owner;
     if let Some(target) = reachable(pass, world)? {
+        adopt::mark_database(context, pass, world).await?;
         context.databases.drop_all(target, owner).await?;
     }
     let claims: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &owner.namespace);
@@ -279,19 +291,10 @@ async fn drop_data(context: &Context, pass: &Pass, world: &Seen) -> Result<Progr
 
 /// Removes an object after one live look: by its uid, and only if it is this very instance's.
 async fn discard<K: ChildKind>(context: &Context, api: &Api<K>, name: &str, owner: &Owner) -> Result<()> {
-    match live(api, name).await? {
+    match adopt::live(api, name).await? {
         Some(stored) if apply::is_ours(stored.meta(), owner) => {
             apply::remove(&context.client, &stored, PropagationPolicy::Background).await
         }
         _ => Ok(()),
     }
-}
-
-async fn live<K: ChildKind>(api: &Api<K>, name: &str) -> Result<Option<K>> {
-    api.get_opt(name).await.map_err(|source| Error::Kube {
-        action: "read",
-        kind: kind_of::<K>(),
-        name: name.to_owned(),
-        source,
-    })
 }

@@ -4,7 +4,7 @@
 //! strategy), then `/convert` has to answer the way the API server will call it, then v1alpha1 is served. Every step
 //! can be repeated, so an interrupted installation is finished by the next one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::api::{Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -19,7 +20,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::api::GROUP;
 use crate::api::crds::{CONVERT_PATH, Conversion, Form, Version, all, in_form};
-use crate::api::labels::CRD_FIELD_MANAGER;
+use crate::api::labels::{CA_FIELD_MANAGER, CRD_FIELD_MANAGER, STORED_BEFORE};
 use crate::tls::inject::{self, Target};
 
 /// How long `/convert` may take to answer for the first time.
@@ -120,15 +121,19 @@ async fn prepare(
     // Strategy Webhook and the CA, while what is stored and served stays as it is.
     let form = staging_form(live.as_ref(), conversion);
     for staging in in_form(&form).into_iter().filter(|crd| crd.name_any() == name) {
+        let taken = live.is_some() && again(|| take_over(&api, &staging, form.stored)).await?;
         apply(&api, &staging).await?;
+        if taken {
+            again(|| own_alone(&api, &name)).await?;
+        }
     }
-    inject::inject(client, &Target::Crd(name), ca_pem).await?;
+    let target = Target::Crd(name);
+    again(|| async { Ok(inject::inject(client, &target, ca_pem).await?) }).await?;
     Ok(Some(desired))
 }
 
 /// The way out: v1alpha1 is no longer served and nothing is converted, so that objects and namespaces can be deleted
 /// when the operator is gone. One write a CRD, caBundle included, so that nobody can put it back in between.
-#[expect(clippy::missing_panics_doc, reason = "the patch has a fixed form")]
 pub async fn retire(client: &Client) -> Result<(), Error> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     for name in all().iter().map(ResourceExt::name_any) {
@@ -143,10 +148,7 @@ pub async fn retire(client: &Client) -> Result<(), Error> {
             { "op": "replace", "path": format!("/spec/versions/{old}/served"), "value": false },
             { "op": "replace", "path": "/spec/conversion", "value": { "strategy": "None" } },
         ]);
-        let change = serde_json::from_value(change).expect("the patch above is a JSON Patch");
-        api.patch(&name, &PatchParams::default(), &Patch::Json::<()>(change))
-            .await
-            .map_err(|source| call("change", &name, source))?;
+        patch(&api, &name, change).await?;
     }
     Ok(())
 }
@@ -210,6 +212,88 @@ fn settled(live: &CustomResourceDefinition, desired: &CustomResourceDefinition, 
     contains(&live_conversion, &wanted)
         && version(live, Version::V1Alpha1).is_some_and(|version| version.served)
         && version(live, Version::V1).is_some_and(|version| version.storage)
+}
+
+/// Takes a step once more when somebody else wrote the CRD in between: its status changes while it is established.
+async fn again<T, F: Future<Output = Result<T, Error>>>(step: impl Fn() -> F) -> Result<T, Error> {
+    for _ in 0..10 {
+        match step().await {
+            Err(error) if error.is_conflict() => sleep(RETRY).await,
+            result => return result,
+        }
+    }
+    step().await
+}
+
+impl Error {
+    fn is_conflict(&self) -> bool {
+        match self {
+            // 422 is how a JSON Patch's own test fails.
+            Self::Call { source, .. } => {
+                matches!(&**source, kube::Error::Api(status) if status.code == 409 || status.code == 422)
+            }
+            Self::CaBundle(error) => error.is_conflict(),
+            _ => false,
+        }
+    }
+}
+
+/// Prepares a CRD that somebody else wrote: what it stored is written down before we change that, and its versions are
+/// replaced as a whole, since an apply would leave fields of the old schemas in ours. Whether anything was replaced.
+async fn take_over(
+    api: &Api<CustomResourceDefinition>,
+    desired: &CustomResourceDefinition,
+    stored: Version,
+) -> Result<bool, Error> {
+    let name = desired.name_any();
+    let live = api.get(&name).await.map_err(|source| call("read", &name, source))?;
+    let mut changes =
+        vec![json!({ "op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version() })];
+    if stored == Version::V1Alpha1 && !live.annotations().contains_key(STORED_BEFORE) {
+        let before = live.status.as_ref().and_then(|status| status.stored_versions.clone()).unwrap_or_default();
+        let mut annotations = live.annotations().clone();
+        annotations.insert(STORED_BEFORE.to_owned(), before.join(","));
+        changes.push(json!({ "op": "add", "path": "/metadata/annotations", "value": annotations }));
+    }
+    let schemas = |crd: &CustomResourceDefinition| {
+        let versions = crd.spec.versions.iter();
+        json!(versions.map(|version| (version.name.clone(), json!(version.schema))).collect::<BTreeMap<_, _>>())
+    };
+    let by_us = live.metadata.managed_fields.iter().flatten().any(is_our_apply);
+    let stale = !by_us && !contains(&schemas(desired), &schemas(&live));
+    if stale {
+        changes.push(json!({ "op": "replace", "path": "/spec/versions", "value": desired.spec.versions }));
+        // Together: with strategy None an object of one version would be read as the other's as it is.
+        changes.push(json!({ "op": "add", "path": "/spec/conversion", "value": desired.spec.conversion }));
+    }
+    if changes.len() > 1 {
+        patch(api, &name, json!(changes)).await?;
+    }
+    Ok(stale)
+}
+
+/// Takes the fields of a CRD that was taken over from whoever wrote it before: what a later version of ours drops would
+/// stay there as theirs.
+async fn own_alone(api: &Api<CustomResourceDefinition>, name: &str) -> Result<(), Error> {
+    let live = api.get(name).await.map_err(|source| call("read", name, source))?;
+    let stays = |entry: &&ManagedFieldsEntry| is_our_apply(entry) || entry.subresource.is_some();
+    let entries: Vec<_> = live.metadata.managed_fields.iter().flatten().filter(stays).collect();
+    let changes = json!([
+        { "op": "test", "path": "/metadata/resourceVersion", "value": live.resource_version() },
+        { "op": "replace", "path": "/metadata/managedFields", "value": entries },
+    ]);
+    patch(api, name, changes).await
+}
+
+fn is_our_apply(entry: &ManagedFieldsEntry) -> bool {
+    let ours = matches!(entry.manager.as_deref(), Some(CRD_FIELD_MANAGER | CA_FIELD_MANAGER));
+    ours && entry.operation.as_deref() == Some("Apply")
+}
+
+async fn patch(api: &Api<CustomResourceDefinition>, name: &str, changes: Value) -> Result<(), Error> {
+    let changes = serde_json::from_value(changes).map_err(|why| call("change", name, kube::Error::SerdeError(why)))?;
+    let changed = api.patch(name, &PatchParams::default(), &Patch::Json::<()>(changes)).await;
+    changed.map(drop).map_err(|source| call("change", name, source))
 }
 
 /// The form in which the conversion webhook is prepared: nothing is served through it that was not before.

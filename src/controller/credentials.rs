@@ -131,10 +131,10 @@ impl Credentials {
             return Ok(None);
         }
         // The existing operator's Secret holds the role's password and nothing else: it is kept.
-        let db_password = stored
-            .as_ref()
-            .and_then(|stored| text(stored, resources::secret::PASSWORD_KEY))
-            .map_or_else(|| random_hex(24), Ok)?;
+        let db_password = match stored.as_ref().and_then(|stored| text(stored, resources::secret::PASSWORD_KEY)) {
+            Some(password) => password,
+            None => older_password(client, stores, owner).await?.map_or_else(|| random_hex(24), Ok)?,
+        };
         let secrets = hashes(db_password, password).await?;
         let desired = with_inputs(instance, owner, &secrets, resources::secret::user);
         let written = if let Some(stored) = stored {
@@ -194,6 +194,26 @@ pub async fn read_key(client: &Client, namespace: &str, field: &str, reference: 
         let keys = if keys.is_empty() { "none".to_owned() } else { keys.join(", ") };
         wrong(format!("Secret {namespace}/{} has no text under key {}; it has: {keys}", reference.name, reference.key))
     })
+}
+
+/// The role's password as the instance's Secret holds it.
+pub async fn role_password(client: &Client, stores: &Stores, owner: &Owner) -> Result<Option<SecretString>> {
+    let secret = read(client, &owner.namespace, &names::user_secret(&owner.name)).await?;
+    let secret = secret.filter(|secret| apply::is_ours(&secret.metadata, owner));
+    match secret.and_then(|secret| text(&secret, resources::secret::PASSWORD_KEY)) {
+        Some(password) => Ok(Some(password)),
+        None => older_password(client, stores, owner).await,
+    }
+}
+
+/// The role's password where the existing operator's older releases kept it.
+async fn older_password(client: &Client, stores: &Stores, owner: &Owner) -> Result<Option<SecretString>> {
+    let name = names::older_user_secret(&owner.name);
+    if stores.secrets.get(&owner.namespace, &name).is_none_or(|meta| !apply::is_ours(&meta.metadata, owner)) {
+        return Ok(None);
+    }
+    let secret = read(client, &owner.namespace, &name).await?;
+    Ok(secret.and_then(|secret| text(&secret, resources::secret::PASSWORD_KEY)))
 }
 
 fn named(namespace: &str, name: &str) -> Secret {
@@ -316,7 +336,8 @@ fn parse(secret: &Secret) -> Option<InstanceSecrets> {
     })
 }
 
-fn random_hex(bytes: usize) -> Result<SecretString> {
+/// So many random bytes, as hexadecimal digits.
+pub fn random_hex(bytes: usize) -> Result<SecretString> {
     let mut buffer = vec![0; bytes];
     rand::fill(&mut buffer).map_err(|_| Error::Randomness)?;
     Ok(SecretString::from(hex(&buffer)))

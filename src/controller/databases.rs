@@ -161,9 +161,9 @@ impl Databases {
     }
 
     /// Role and database are there, complete and marked as this instance's.
-    pub async fn ensure(&self, owner: &Owner, target: &Target, legacy: bool, secrets: &InstanceSecrets) -> Result<()> {
+    pub async fn ensure(&self, owner: &Owner, target: &Target, legacy: bool, password: &SecretString) -> Result<()> {
         let wanted = self.wanted(owner, target, legacy);
-        let ensured = match self.ensure_both(target, &wanted, secrets).await {
+        let ensured = match self.ensure_both(target, &wanted, password).await {
             Ok(ensured) => ensured,
             // The inventory was older than what is there: the next look says whose it is.
             Err(postgres::Error::NameTaken { .. }) => {
@@ -191,10 +191,10 @@ impl Databases {
         &self,
         target: &Target,
         wanted: &Wanted<'_>,
-        secrets: &InstanceSecrets,
+        password: &SecretString,
     ) -> Result<Ensured, postgres::Error> {
-        target.cluster.ensure_role(&target.role, &secrets.db_password).await?;
-        target.cluster.ensure_database(wanted, &secrets.db_password).await
+        target.cluster.ensure_role(&target.role, password).await?;
+        target.cluster.ensure_database(wanted, password).await
     }
 
     /// Whether the role's password is known to be the one in its Secret. The first one that is seen counts as unproven.
@@ -413,9 +413,4 @@ fn digest(secrets: &InstanceSecrets) -> String {
 
 fn login<'a>(target: &'a Target, password: &'a SecretString) -> Login<'a> {
     Login { role: &target.role, password, database: &target.database }
-}
-
-/// Whether an instance had a database before this operator, which writes down its name.
-pub fn is_legacy(status: &OdooInstanceStatus) -> bool {
-    status.db_initialized == Some(true) && status.database_name.is_none()
 }

@@ -37,11 +37,13 @@ pub struct Desired {
     pub web: Deployment,
     /// Cron pods.
     pub cron: Deployment,
+    /// Deployments keep the template that they have: only their replicas are compared.
+    held: bool,
 }
 
 impl Desired {
     /// Builds every object, for `phase`.
-    pub fn new(inputs: &Inputs<'_>, stores: &Stores, owner: &Owner, phase: Phase) -> Self {
+    pub fn new(inputs: &Inputs<'_>, stores: &Stores, owner: &Owner, phase: Phase, held: bool) -> Self {
         let (web, cron) = wanted_pods(&inputs.instance.spec);
         let replicas = |name: &str, wanted: i32| match scale(phase) {
             Scale::Spec => wanted,
@@ -72,6 +74,7 @@ impl Desired {
             budget: resources::pdb::web(inputs).map(stamp),
             web: stamp(resources::web::deployment(inputs, replicas(&owner.name, web))),
             cron: stamp(resources::cron::deployment(inputs, replicas(&resources::names::cron(&owner.name), cron))),
+            held,
         }
     }
 
@@ -94,9 +97,19 @@ impl Desired {
                 Child::DisruptionBudget,
                 state(&stores.disruption_budgets, owner, self.budget.as_ref(), Some(&owner.name)),
             ),
-            (Child::Web, blocked(state(&stores.deployments, owner, Some(&self.web), None))),
-            (Child::Cron, blocked(state(&stores.deployments, owner, Some(&self.cron), None))),
+            (Child::Web, blocked(self.deployment(stores, owner, &self.web))),
+            (Child::Cron, blocked(self.deployment(stores, owner, &self.cron))),
         ])
+    }
+
+    fn deployment(&self, stores: &Stores, owner: &Owner, desired: &Deployment) -> ChildState {
+        let replicas = |it: &Deployment| it.spec.as_ref().and_then(|spec| spec.replicas);
+        let stored = stores.deployments.get(&owner.namespace, &desired.name_any()).filter(|_| self.held);
+        match stored.filter(|stored| apply::is_ours(&stored.metadata, owner)) {
+            Some(stored) if replicas(&stored) == replicas(desired) => ChildState::Matches,
+            Some(_) => ChildState::Differs,
+            None => state(&stores.deployments, owner, Some(desired), None),
+        }
     }
 
     /// A Secret's contents are in no store: the hash that we left on it tells what it held when we wrote it.
@@ -128,11 +141,16 @@ fn state<K: ChildKind>(cache: &Cache<K>, owner: &Owner, desired: Option<&K>, nam
     }
 }
 
-/// A claim's class and access modes cannot change, and its size cannot shrink: what is there stays.
+/// Nothing of a claim can change but its size, and that cannot shrink: what is there stays.
 fn keep_immutable(mut claim: PersistentVolumeClaim, stored: &PersistentVolumeClaim) -> PersistentVolumeClaim {
     let (Some(wanted), Some(there)) = (claim.spec.as_mut(), stored.spec.as_ref()) else { return claim };
     wanted.storage_class_name.clone_from(&there.storage_class_name);
     wanted.access_modes.clone_from(&there.access_modes);
+    wanted.data_source.clone_from(&there.data_source);
+    wanted.data_source_ref.clone_from(&there.data_source_ref);
+    wanted.selector.clone_from(&there.selector);
+    wanted.volume_mode.clone_from(&there.volume_mode);
+    wanted.volume_name.clone_from(&there.volume_name);
     let size = |spec: &k8s_openapi::api::core::v1::PersistentVolumeClaimSpec| {
         spec.resources.as_ref().and_then(|resources| resources.requests.as_ref()?.get("storage").cloned())
     };

@@ -19,7 +19,7 @@ use super::{Error, Result, status};
 use crate::admission;
 use crate::api::conditions::{self, ACCEPTED, COMPLETE, FAILED, READY, STALLED, Wanted};
 use crate::api::labels::{JOB_FINALIZER, JOB_UID};
-use crate::api::v1::{JobPhase, OdooInitJob, OdooInitJobStatus, OdooInstance};
+use crate::api::v1::{JobPhase, OdooInitJob, OdooInitJobStatus, OdooInstance, Phase};
 use crate::lifecycle::{Base, BatchJob, InitWork, JobContext, JobPlan, JobTarget, decide_init};
 use crate::resources::jobs::InitOutcome;
 use crate::resources::{self, Inputs, OdooVersion, names};
@@ -30,6 +30,8 @@ const FRESH: Duration = Duration::from_secs(3);
 /// A container that waits for longer than this does not start any more: its image cannot be pulled, or its Secret is
 /// not there.
 const PATIENCE: Duration = Duration::from_mins(2);
+/// How often another operator's batch Job is looked at.
+const TAKEN_OVER_POLL: Duration = Duration::from_secs(5);
 /// Log lines of a failed step that are kept in status.
 const LOG_TAIL: i64 = 20;
 /// Bytes of a log tail that are kept in status.
@@ -88,6 +90,7 @@ async fn run(job: &OdooInitJob, context: &Context) -> Result<Action> {
     let instance = context.stores.instances.get(&namespace, &job.spec.odoo_instance_ref.name);
     let uid = job.uid().unwrap_or_default();
     let batch = batch(context, job).await?;
+    let watched = batch != BatchJob::Active || batch_name(job, &uid) == names::batch_job(&job.name_any(), &uid);
     let plan = decide_init(&JobContext {
         uid: &uid,
         phase: job.status.as_ref().and_then(|status| status.job.phase).unwrap_or_default(),
@@ -95,14 +98,15 @@ async fn run(job: &OdooInitJob, context: &Context) -> Result<Action> {
         cancel: job.spec.cancel == Some(true),
         held: job.finalizers().iter().any(|finalizer| finalizer == JOB_FINALIZER),
         fresh: age(job) < FRESH,
-        instance: instance.as_deref().map(target_of),
+        instance: instance.as_deref().map(|instance| target_of(instance, job)),
         rejected: rejected(job, context),
         batch,
     });
     let action = match plan {
         JobPlan::Wait => {
             acknowledge(context, job).await?;
-            Action::await_change()
+            // Another operator's Job has not our label, and no watch tells of it.
+            if watched { Action::await_change() } else { Action::requeue(TAKEN_OVER_POLL) }
         }
         JobPlan::WaitALittle => Action::requeue(FRESH),
         JobPlan::Report(reason, message) => {
@@ -153,12 +157,16 @@ fn rejected(job: &OdooInitJob, context: &Context) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-fn target_of(instance: &OdooInstance) -> JobTarget<'_> {
+fn target_of<'a>(instance: &'a OdooInstance, job: &'a OdooInitJob) -> JobTarget<'a> {
     let status = instance.status.as_ref();
+    // Another operator wrote no operation down; its Job goes on.
+    let runs = |job: &&OdooInitJob| job.status.as_ref().and_then(|status| status.job.phase) == Some(JobPhase::Running);
+    let initializing = status.and_then(|status| status.phase) == Some(Phase::Initializing);
+    let taken_over = Some(job).filter(runs).filter(|_| initializing).and_then(|job| job.metadata.uid.as_deref());
     JobTarget {
         phase: status.and_then(|status| status.phase).unwrap_or_default(),
         db_initialized: status.and_then(|status| status.db_initialized).unwrap_or(false),
-        operation: status.and_then(|status| status.operation.as_ref()?.uid.as_deref()),
+        operation: status.and_then(|status| status.operation.as_ref()?.uid.as_deref()).or(taken_over),
         deleting: instance.metadata.deletion_timestamp.is_some(),
         suspended: instance.spec.suspend == Some(true),
     }
@@ -174,7 +182,7 @@ fn age(job: &OdooInitJob) -> Duration {
 async fn batch(context: &Context, job: &OdooInitJob) -> Result<BatchJob> {
     let namespace = job.namespace().unwrap_or_default();
     let uid = job.uid().unwrap_or_default();
-    let name = names::batch_job(&job.name_any(), &uid);
+    let name = batch_name(job, &uid);
     let ours = |batch: &Job| batch.owner_references().iter().any(|owner| owner.uid == uid);
     let stored = context.stores.jobs.get(&namespace, &name).filter(|batch| ours(batch));
     let running = job.status.as_ref().and_then(|status| status.job.phase) == Some(JobPhase::Running);
@@ -200,6 +208,12 @@ async fn batch(context: &Context, job: &OdooInitJob) -> Result<BatchJob> {
         Some(why) if since(&batch) > PATIENCE => BatchJob::Stuck(why),
         _ => BatchJob::Active,
     })
+}
+
+/// Its batch Job's name; another operator's Job keeps the one that it has.
+fn batch_name(job: &OdooInitJob, uid: &str) -> String {
+    let taken_over = job.status.as_ref().and_then(|status| status.job.job_name.clone());
+    taken_over.unwrap_or_else(|| names::batch_job(&job.name_any(), uid))
 }
 
 fn since(batch: &Job) -> Duration {
@@ -387,7 +401,7 @@ async fn why_failed(context: &Context, job: &OdooInitJob) -> String {
 
 async fn remove_batch(context: &Context, job: &OdooInitJob) -> Result<()> {
     let namespace = job.namespace().unwrap_or_default();
-    let name = names::batch_job(&job.name_any(), &job.uid().unwrap_or_default());
+    let name = batch_name(job, &job.uid().unwrap_or_default());
     match context.stores.jobs.get(&namespace, &name) {
         Some(batch) if batch.metadata.deletion_timestamp.is_none() => {
             apply::remove::<Job>(&context.client, &batch, PropagationPolicy::Background).await

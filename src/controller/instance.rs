@@ -18,7 +18,7 @@ use super::notifications::{LAST_WORDS, Notifications};
 use super::observe::{Seen, observe};
 use super::stores::Stores;
 use super::watches::Queues;
-use super::{Error, Result, status};
+use super::{Adoptions, Error, Result, adopt, status};
 use crate::admission::consent::Reference;
 use crate::admission::{self, Guarded, ObjectKey, Violation};
 use crate::api::conditions::{self, DATABASE_READY, RECONCILING, Wanted};
@@ -53,6 +53,8 @@ pub struct Context {
     pub foreign: Foreign,
     /// Which versions of Secrets hold what we wrote.
     pub contents: Contents,
+    /// Take-overs.
+    pub adoptions: Adoptions,
     /// Failures in a row of each object.
     pub backoff: Backoff,
     /// Deliveries to receivers.
@@ -131,10 +133,22 @@ async fn run(instance: &OdooInstance, context: &Context) -> Result<Action> {
     }
     let answers = if deleting { Answers::default() } else { consented(instance, context).await? };
     let mut pass = guarded(instance, context, owner, &answers);
+    let begun = adopt::begin(context, instance, &mut pass).await;
+    if let Err(error) = &begun
+        && !error.is_conflict()
+    {
+        warn!(namespace = pass.owner.namespace, name = pass.owner.name, %error, "not taken over; it is tried again");
+    }
+    if begun? {
+        return Ok(Action::await_change());
+    }
     let (seen, failure) = walk(context, &mut pass).await?;
     if seen.released {
         context.forget(&pass.owner.uid);
         return Ok(Action::await_change());
+    }
+    if failure.is_none() {
+        adopt::finish(context, &mut pass, &seen.world).await?;
     }
     describe(context, &mut pass, &seen.world, failure.as_ref());
     let wrote = save(context, instance, &mut pass).await?;
@@ -166,6 +180,7 @@ impl Context {
         self.databases.forget(uid);
         self.foreign.forget(uid);
         self.contents.forget(uid);
+        self.adoptions.forget(uid);
         self.backoff.reset(uid);
         self.notifications.forget(uid);
     }
@@ -337,6 +352,7 @@ fn describe(context: &Context, pass: &mut Pass, world: &Seen, failure: Option<&E
     }
     // Whatever else there is to say comes first; the Event tells it in any case.
     report.message = report.message.or_else(|| pass.reported.clone());
+    let told = adopt::condition(pass);
     let instance = &pass.instance;
     let host = instance.spec.ingress.hosts.first();
     let status = &mut pass.status;
@@ -358,6 +374,7 @@ fn describe(context: &Context, pass: &mut Pass, world: &Seen, failure: Option<&E
     status.db_initialized = Some(status.db_initialized.unwrap_or(false));
     status.active_image.clone_from(&instance.spec.image);
     let mut wanted = report.conditions;
+    wanted.extend(told);
     wanted.extend(context.notifications.condition(&pass.owner.uid));
     let old = status.conditions.take().unwrap_or_default();
     status.conditions = Some(conditions::merge(&old, &wanted, instance.metadata.generation, Timestamp::now()));

@@ -4,6 +4,7 @@
 //! done is decided in `lifecycle`, what is allowed in `admission`, what objects look like in `resources`.
 
 mod act;
+mod adopt;
 pub mod apply;
 pub mod cache;
 mod clusters_secret;
@@ -20,6 +21,7 @@ mod leader;
 mod lease;
 mod lookup;
 mod memory;
+pub mod migrate;
 pub mod notifications;
 pub mod objects;
 mod observe;
@@ -33,6 +35,7 @@ mod unsupported;
 mod upkeep;
 pub mod watches;
 
+pub use adopt::Adoptions;
 pub use clusters_secret::ClustersSecret;
 pub use error::{Error, Result};
 pub use fence::Fence;

@@ -6,11 +6,11 @@ use k8s_openapi::api::apps::v1::Deployment;
 
 use super::apply::Owner;
 use super::credentials::State;
-use super::databases::{Target, is_legacy};
+use super::databases::Target;
 use super::desired::Desired;
 use super::instance::{Context, Pass};
-use super::{Result, init_job, pull_secret};
-use crate::api::labels::INSTANCE_UID;
+use super::{Result, adopt, init_job, pull_secret};
+use crate::api::labels::{INSTANCE, INSTANCE_UID};
 use crate::api::v1::{OdooInitJob, OperationKind};
 use crate::lifecycle::{Base, Child, ChildState, Database, InitWork, Login, Observed, Workload};
 use crate::resources::{Inputs, InstanceSecrets, OdooVersion, names};
@@ -48,7 +48,7 @@ pub async fn observe(context: &Context, pass: &Pass) -> Result<Seen> {
     }
     observed.init = init_work(context, pass).await?;
     observed.database = match &target {
-        Ok(target) => context.databases.look(owner, target, is_legacy(&pass.status)),
+        Ok(target) => context.databases.look(owner, target, adopt::is_legacy(pass)),
         Err(why) => Database::NotConfigured(why.clone()),
     };
     if observed.database == Database::Absent {
@@ -77,7 +77,7 @@ pub async fn observe(context: &Context, pass: &Pass) -> Result<Seen> {
         secrets: secrets.as_deref().unwrap_or(&blank),
         odoo_version: pass.status.odoo_version.as_deref().and_then(OdooVersion::parse),
     };
-    let desired = Desired::new(&inputs, &context.stores, owner, pass.phase());
+    let desired = Desired::new(&inputs, &context.stores, owner, pass.phase(), adopt::is_held(pass));
     observed.children = desired.compare(&context.stores, owner, complete);
     let conf = context.stores.secrets.get(&owner.namespace, &names::odoo_conf(&owner.name));
     let version = conf.as_ref().and_then(|conf| conf.metadata.resource_version.as_deref());
@@ -120,7 +120,14 @@ fn pods(context: &Context, owner: &Owner) -> usize {
         .pods
         .all()
         .iter()
-        .filter(|pod| pod.labels().get(INSTANCE_UID) == Some(&owner.uid))
+        .filter(|pod| match pod.labels().get(INSTANCE_UID) {
+            Some(uid) => *uid == owner.uid,
+            // Another operator's, of this very instance.
+            None => {
+                pod.namespace().as_deref() == Some(&owner.namespace)
+                    && pod.labels().get(INSTANCE) == Some(&names::label_value(&owner.name))
+            }
+        })
         .filter(|pod| !pod.status.as_ref().and_then(|status| status.phase.as_deref()).is_some_and(ended))
         .count()
 }

@@ -137,7 +137,9 @@ fn children(tasks: &mut JoinSet<()>, client: &Client, stores: &Arc<Stores>, queu
     let (queue, jobs, cache) = (queues.clone(), stores.init_jobs.clone(), stores.pods.clone());
     let api: Api<Pod> = Api::all(client.clone());
     tasks.spawn(async move {
-        let stream = watcher::watcher(api, ours()).default_backoff().modify(slim);
+        // Those of another operator too, while their Deployment keeps its template.
+        let config = Config::default().labels(INSTANCE);
+        let stream = watcher::watcher(api, config).default_backoff().modify(slim);
         run(stream, &cache, |pod: &Pod| {
             to_instance(&queue)(pod);
             // By uid, not through the batch Job: that one goes before its pod does.

@@ -1,7 +1,7 @@
 //! From what was observed to what is to be done. Total, without a clock.
 
 use super::observed::{Base, Child, ChildState, Database, InitWork, Login, Observed};
-use super::phase::{Scale, scale};
+use super::phase::{Scale, is_unsupported, scale};
 use super::plan::{Effect, Plan};
 use super::table::TRANSITIONS;
 use crate::api::v1::{InitializationMode, OdooInstanceSpec, OperationKind, Phase};
@@ -70,6 +70,7 @@ fn effects(facts: &Facts<'_>) -> Vec<Effect> {
     match facts.phase {
         Phase::Deleting => deletion(facts),
         Phase::Error => Vec::new(),
+        phase if is_unsupported(phase) => Vec::new(),
         _ if facts.suspended() => Vec::new(),
         _ => upkeep(facts),
     }
@@ -100,7 +101,8 @@ fn upkeep(facts: &Facts<'_>) -> Vec<Effect> {
         Database::Incomplete => true,
         _ => false,
     };
-    if credentials && wanted {
+    // A taken-over database is being filled by the other operator's Job, which needs the rights that its role has.
+    if credentials && wanted && facts.phase != Phase::Initializing {
         effects.push(Effect::EnsureDatabase);
     }
     if credentials && observed.database == Database::Ready && proves_login(facts) {

@@ -16,7 +16,7 @@ pub use decide::{Facts, decide};
 pub use diagram::mermaid;
 pub use job::{JobContext, JobPlan, JobTarget, decide_init};
 pub use observed::{Base, BatchJob, Child, ChildState, Database, InitWork, Login, Observed, Workload};
-pub use phase::{Scale, in_progress, scale, wanted as wanted_pods};
+pub use phase::{Scale, in_progress, is_unsupported, scale, wanted as wanted_pods};
 pub use plan::{Effect, Plan};
 pub use report::{Report, report};
 pub use table::{TRANSITIONS, Transition};

@@ -36,6 +36,22 @@ pub fn scale(phase: Phase) -> Scale {
     }
 }
 
+/// Whether `phase` belongs to an operation that this version does not run. Another operator left the instance in it:
+/// everything stays as it is.
+pub fn is_unsupported(phase: Phase) -> bool {
+    matches!(
+        phase,
+        Phase::Upgrading
+            | Phase::Restoring
+            | Phase::CloningFromSource
+            | Phase::BackingUp
+            | Phase::MigratingFilestore
+            | Phase::FinalizingFilestoreMigration
+            | Phase::MigratingDatabase
+            | Phase::FinalizingDatabaseMigration
+    )
+}
+
 /// Whether work is under way in `phase` (v1alpha1's Progressing).
 pub fn in_progress(phase: Phase) -> bool {
     !matches!(

@@ -2,7 +2,7 @@
 
 use super::decide::Facts;
 use super::observed::{Child, ChildState, Database, InitWork};
-use super::phase::{in_progress, wanted};
+use super::phase::{in_progress, is_unsupported, wanted};
 use crate::api::conditions::{
     ConditionStatus, DATABASE_READY, DEGRADED, PROGRESSING, READY, RECONCILING, STALLED, STORAGE_READY, Wanted,
 };
@@ -26,12 +26,15 @@ pub fn report(facts: &Facts<'_>) -> Report {
     let taken = facts.observed.name_taken();
     let stalled = taken.is_some()
         || matches!(facts.phase, Phase::Error | Phase::InitFailed | Phase::RestoreFailed)
+        || is_unsupported(facts.phase)
         || matches!(facts.observed.database, Database::Foreign(_) | Database::NotConfigured(_));
     let text = message.clone().unwrap_or_else(|| doc(facts.phase).to_owned());
     let ready_reason = if taken.is_some() {
         "NameTaken".to_owned()
     } else if facts.phase == Phase::Error {
         "InvalidSpec".to_owned()
+    } else if is_unsupported(facts.phase) {
+        "NotSupported".to_owned()
     } else if facts.suspended() {
         "Suspended".to_owned()
     } else {
@@ -62,6 +65,9 @@ pub fn report(facts: &Facts<'_>) -> Report {
 
 fn database(facts: &Facts<'_>) -> Wanted {
     use ConditionStatus::{False, True, Unknown};
+    if is_unsupported(facts.phase) && facts.observed.database == Database::Incomplete {
+        return Wanted::new(DATABASE_READY, Unknown, "NotSupported", "it is taken over when the operation has ended");
+    }
     let (status, reason, message) = match &facts.observed.database {
         Database::Unknown(why) => (Unknown, "Unreachable", why.clone()),
         Database::NotConfigured(which) => (False, "NotConfigured", which.clone()),
@@ -113,6 +119,14 @@ fn message(facts: &Facts<'_>) -> Option<String> {
             return Some("the database is gone (condition DatabaseReady says what can be done)".to_owned());
         }
         _ => {}
+    }
+    if is_unsupported(facts.phase) {
+        return Some(format!(
+            "another operator left this instance in phase {:?}, whose operation this version does not run; nothing is \
+             changed until status.phase says Starting: set it when the operation has ended, with kubectl patch \
+             --subresource=status",
+            facts.phase
+        ));
     }
     match (facts.phase, &observed.init) {
         (Phase::InitFailed, InitWork::Failed(why)) => Some(why.clone()),

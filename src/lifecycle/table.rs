@@ -2,7 +2,7 @@
 
 use super::decide::Facts;
 use super::observed::{Base, Database, InitWork};
-use super::phase::wanted;
+use super::phase::{is_unsupported, wanted};
 use crate::api::v1::{InitializationMode, MissingPolicy, Phase};
 
 /// One edge of the state machine.
@@ -63,7 +63,8 @@ fn deletion_asked(facts: &Facts<'_>) -> bool {
 }
 
 fn rejected(facts: &Facts<'_>) -> bool {
-    facts.observed.rejected.is_some() && !facts.observed.deleting
+    // Where another operator's operation stands is in the phase, and must not be lost.
+    facts.observed.rejected.is_some() && !facts.observed.deleting && !is_unsupported(facts.phase)
 }
 
 fn accepted(facts: &Facts<'_>) -> bool {

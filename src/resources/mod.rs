@@ -26,6 +26,7 @@ mod routing;
 pub mod secret;
 pub mod service;
 pub mod service_account;
+mod spec_hash;
 #[cfg(test)]
 mod tests;
 pub mod web;
@@ -36,3 +37,4 @@ pub use odoo_version::OdooVersion;
 pub use probes::PUBLISHED_DEFAULT;
 pub use route::HttpRoute;
 pub use routing::Routing;
+pub use spec_hash::spec_hash;

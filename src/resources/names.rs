@@ -35,6 +35,11 @@ pub fn user_secret(instance: &str) -> String {
     fit("", instance, "-odoo-user")
 }
 
+/// Secret with the database role's password in older releases of the existing operator.
+pub fn older_user_secret(instance: &str) -> String {
+    fit("", instance, "-db-password")
+}
+
 /// Secret with the generated admin password.
 pub fn admin_secret(instance: &str) -> String {
     fit("", instance, "-admin")
@@ -89,7 +94,7 @@ pub fn database(uid: &str) -> String {
 }
 
 /// A label's value from a name of any length.
-pub(super) fn label_value(name: &str) -> String {
+pub fn label_value(name: &str) -> String {
     fit("", name, "")
 }
 

@@ -1,5 +1,6 @@
 //! Kubernetes Events about our objects.
 
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 use kube::{Client, Resource};
 use tracing::warn;
@@ -22,22 +23,20 @@ impl Events {
 
     /// Something happened as it should.
     pub async fn normal<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, action: &str, note: String) {
-        self.publish(EventType::Normal, object, reason, action, note).await;
+        self.publish(EventType::Normal, &object.object_ref(&()), reason, action, note).await;
+    }
+
+    /// The same about an object that may be of any kind, or not of its kind's form.
+    pub async fn warning_about(&self, object: &ObjectReference, reason: &str, action: &str, note: String) {
+        self.publish(EventType::Warning, object, reason, action, note).await;
     }
 
     /// Something happened that a person may want to look at.
     pub async fn warning<K: Resource<DynamicType = ()>>(&self, object: &K, reason: &str, action: &str, note: String) {
-        self.publish(EventType::Warning, object, reason, action, note).await;
+        self.publish(EventType::Warning, &object.object_ref(&()), reason, action, note).await;
     }
 
-    async fn publish<K: Resource<DynamicType = ()>>(
-        &self,
-        type_: EventType,
-        object: &K,
-        reason: &str,
-        action: &str,
-        mut note: String,
-    ) {
+    async fn publish(&self, type_: EventType, object: &ObjectReference, reason: &str, action: &str, mut note: String) {
         if note.len() > MAX_NOTE {
             let cut = (0..=MAX_NOTE - 4).rev().find(|at| note.is_char_boundary(*at)).unwrap_or(0);
             note.truncate(cut);
@@ -45,7 +44,7 @@ impl Events {
         }
         let event =
             Event { type_, reason: reason.to_owned(), note: Some(note), action: action.to_owned(), secondary: None };
-        if let Err(error) = self.recorder.publish(&event, &object.object_ref(&())).await {
+        if let Err(error) = self.recorder.publish(&event, object).await {
             warn!(reason, %error, "event not published");
         }
     }

@@ -52,6 +52,13 @@ pub enum Target {
     Crd(String),
 }
 
+impl Error {
+    /// Whether somebody else wrote the object in between.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Call { source, .. } if matches!(&**source, kube::Error::Api(status) if status.code == 409))
+    }
+}
+
 impl Target {
     fn name(&self) -> &str {
         match self {

@@ -30,4 +30,5 @@ mod refusals;
 mod relay;
 mod settings;
 mod startup;
+mod takeover;
 mod world;

@@ -44,8 +44,8 @@ pub(super) enum Unique {
     Keys(Vec<String>),
 }
 
-/// The `spec` of every kind that `version` has.
-pub(super) fn all(version: Version) -> BTreeMap<Kind, Node> {
+/// The `part` (`spec` or `status`) of every kind that `version` has.
+pub(super) fn all(version: Version, part: &str) -> BTreeMap<Kind, Node> {
     let crds = crds::all();
     Kind::ALL
         .into_iter()
@@ -53,7 +53,7 @@ pub(super) fn all(version: Version) -> BTreeMap<Kind, Node> {
             let crd = crds.iter().find(|crd| crd.spec.names.kind == kind.name())?;
             let version = crd.spec.versions.iter().find(|found| found.name == version.name())?;
             let root = version.schema.as_ref()?.open_api_v3_schema.as_ref()?;
-            Some((kind, compile(root.properties.as_ref()?.get("spec")?)))
+            Some((kind, compile(root.properties.as_ref()?.get(part)?)))
         })
         .collect()
 }

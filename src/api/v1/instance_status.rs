@@ -227,7 +227,8 @@ pub struct UpgradeStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AdoptedStatus {
-    /// Hash of the spec at the take-over: until it changes, Deployments keep the template they came with.
+    /// Hash of the spec at the take-over: until it changes, Deployments keep the template they came with. Absent while
+    /// the pods move to this operator's template.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spec_hash: Option<String>,
 }

@@ -37,6 +37,7 @@ use crate::api::labels::{INSTANCE_FINALIZER, JOB_FINALIZER, KOPF_FINALIZER};
 use crate::postgres::Cluster;
 
 pub use error::Error;
+pub(super) use storage::heard;
 
 /// Field manager of what is written here.
 const MANAGER: &str = "odoo-operator-uninstall";

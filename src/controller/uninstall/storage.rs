@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::{Error, MANAGER, RETRY, list};
 use crate::api::GROUP;
 use crate::api::crds::Version;
+use crate::api::labels::{MIGRATED, STORED_BEFORE};
 use crate::controller::objects::{OurKind, is_not_found, key};
 
 /// How long the API server may take to hear of a changed CRD.
@@ -51,8 +52,9 @@ pub async fn to_v1alpha1(client: &Client, say: &(dyn Fn(String) + Sync)) -> Resu
         let objects = list(client, &kind, Version::V1).await?;
         for object in &objects {
             let api = kind.api(client, Version::V1, &object.namespace().unwrap_or_default());
-            // Nothing is changed, but what is written is the version of now.
-            match api.patch(&object.name_any(), &params(), &Patch::Merge(json!({}))).await {
+            // Whatever is changed, what is written is the version of now. Without the mark it is taken over anew later.
+            let unmarked = json!({"metadata": {"annotations": {MIGRATED: null}}});
+            match api.patch(&object.name_any(), &params(), &Patch::Merge(unmarked)).await {
                 Err(error) if is_not_found(&error) => {}
                 Err(source) => return Err(Error::call("rewrite", format!("{} {}", kind.kind, key(object)), source)),
                 Ok(_) => {}
@@ -63,6 +65,10 @@ pub async fn to_v1alpha1(client: &Client, say: &(dyn Fn(String) + Sync)) -> Resu
         api.patch_status(&kind.crd(), &params(), &Patch::Merge(stored))
             .await
             .map_err(|source| Error::call("set storedVersions of", kind.crd(), source))?;
+        let unmarked = json!({"metadata": {"annotations": {MIGRATED: null, STORED_BEFORE: null}}});
+        api.patch(&kind.crd(), &params(), &Patch::Merge(unmarked))
+            .await
+            .map_err(|source| Error::call("unmark", kind.crd(), source))?;
         say(format!("{} objects of {} are stored as v1alpha1", objects.len(), kind.crd()));
     }
     Ok(())
@@ -77,7 +83,12 @@ async fn flip(client: &Client, kind: &OurKind, crd: &CustomResourceDefinition) -
         change.push(json!({"op": "replace", "path": format!("/spec/versions/{at}/storage"), "value": old}));
     }
     patch_crd(client, &kind.crd(), json!(change)).await?;
-    let wanted = hash(&kind.kind, Version::V1Alpha1);
+    heard(client, kind, Version::V1Alpha1).await
+}
+
+/// Waits until the API server writes objects of a kind in this version.
+pub async fn heard(client: &Client, kind: &OurKind, version: Version) -> Result<(), Error> {
+    let wanted = hash(&kind.kind, version);
     let group_version = format!("{GROUP}/{}", Version::V1.name());
     let deadline = Instant::now() + HEARD_WITHIN;
     loop {
