@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use crate::commands::Uninstall;
+use crate::commands::{Preflight, Uninstall};
 use crate::postgres_flags::PostgresFlags;
 
 /// Kubernetes operator for Odoo.
@@ -49,6 +49,9 @@ pub enum Command {
         #[arg(long, default_value_t = 120)]
         timeout: u64,
     },
+    /// Say what taking this cluster over will do, object by object, and change nothing. Ends with 0 when nothing stands
+    /// in the way, with 1 when something has to be done first, with 2 when it cannot tell.
+    Preflight(Box<Preflight>),
     /// Stop the operator and let go of every object, so that nothing waits for it. Instances run on.
     Uninstall(Box<Uninstall>),
     /// Print the state machine of an OdooInstance as Markdown with a Mermaid diagram.

@@ -2,14 +2,67 @@
 
 use std::time::Duration;
 
-use clap::Args;
-use odoo_operator::app;
+use clap::{Args, ValueEnum};
+use odoo_operator::api::settings::Settings;
+use odoo_operator::app::{self, ClustersSource};
+use odoo_operator::controller::preflight;
 use odoo_operator::controller::uninstall::{self, Options};
 use odoo_operator::postgres::Clusters;
 
 use crate::Outcome;
 use crate::cli::given;
 use crate::postgres_flags::PostgresFlags;
+
+/// Flags of `preflight`.
+#[derive(Debug, Args)]
+pub struct Preflight {
+    /// How the answer is written.
+    #[arg(long, short, value_enum, default_value_t = Output::Text)]
+    output: Output,
+    /// Namespace of the clusters Secret; without it, and without --postgres-host, PostgreSQL is not looked at.
+    #[arg(long, env, default_value = "")]
+    operator_namespace: String,
+    /// Where PostgreSQL is.
+    #[command(flatten)]
+    postgres: PostgresFlags,
+}
+
+/// How an answer is written.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Output {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+impl Preflight {
+    /// Prints what would happen. Fails with 1 when something has to be done first.
+    pub async fn run(self) -> Outcome {
+        let failed = |why: String| (2, why);
+        let client = app::connect().await.map_err(|why| failed(why.to_string()))?;
+        let source = self.postgres.clusters().map_err(failed)?;
+        let clusters = if given(&self.operator_namespace).is_some() || matches!(source, ClustersSource::Flags(_)) {
+            let (config, _) = app::clusters(&client, &source, &self.operator_namespace)
+                .await
+                .map_err(|why| failed(why.to_string()))?;
+            Some(Clusters::new(config).map_err(failed)?)
+        } else {
+            None
+        };
+        let settings = Settings { operator_namespace: self.operator_namespace, ..Settings::default() };
+        let report =
+            preflight::preflight(&client, &settings, clusters.as_ref()).await.map_err(|why| failed(why.to_string()))?;
+        match self.output {
+            Output::Text => print!("{report}"),
+            Output::Json => println!("{:#}", report.to_json()),
+        }
+        match report.blocking() {
+            0 => Ok(()),
+            count => Err((1, format!("{count} to be done first"))),
+        }
+    }
+}
 
 /// Flags of `uninstall`.
 #[derive(Debug, Args)]

@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
         Some(Command::Run(run)) => start(*run).await,
         Some(Command::Crds { chart }) => print_crds(chart),
         Some(Command::Wait { timeout }) => wait(Duration::from_secs(timeout)).await,
+        Some(Command::Preflight(preflight)) => preflight.run().await,
         Some(Command::Uninstall(uninstall)) => uninstall.run().await,
         Some(Command::Diagram) => {
             print!("{}", lifecycle::mermaid());

@@ -26,6 +26,7 @@ pub mod notifications;
 pub mod objects;
 mod observe;
 mod owners;
+pub mod preflight;
 mod pull_secret;
 pub mod run;
 mod status;

@@ -31,4 +31,5 @@ mod relay;
 mod settings;
 mod startup;
 mod takeover;
+mod way_back;
 mod world;

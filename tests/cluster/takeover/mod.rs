@@ -1,5 +1,5 @@
 //! Installed over what other operators left: nothing restarts, nothing is lost.
 
-mod existing;
+pub mod existing;
 mod existing_operator;
 mod python_operator;
