@@ -194,7 +194,7 @@ fn from_the_existing_operator_to_ours_and_back() {
         assert_eq!((&version["served"], &version["storage"]), (&json!(old), &json!(old)));
     }
     // Nobody converts any more: this is what is stored.
-    let stored = space.json("odooinstances", "running").unwrap();
+    let stored = space.json("odooinstances.v1alpha1.bemade.org", "running").unwrap();
     assert_eq!(stored["spec"]["init"], object["spec"]["init"]);
     assert_eq!(stored["spec"]["initialization"], Value::Null);
     assert_eq!(stored["status"]["phase"], "Running");
