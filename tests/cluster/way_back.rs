@@ -91,31 +91,10 @@ fn postgres(instance: &Value) -> Vec<String> {
     ))
 }
 
-#[test]
-fn from_the_existing_operator_to_ours_and_back() {
-    let world = World::bare("way-back");
-    install_existing(&world);
-    let space = world.namespace("way-back");
-    // The existing operator's pods do not meet it.
-    world.ok(&["label", "namespace", &space.name, "pod-security.kubernetes.io/enforce-"]);
-    let running = existing::instance(&space, "Running", 2);
-    let mut restoring = existing::instance(&space, "Restoring", 1);
-    restoring["spec"]["ingress"]["hosts"] = running["spec"]["ingress"]["hosts"].clone();
-    existing::create(&space, &[running, restoring]);
-    for (phase, replicas) in [("Running", 2), ("Restoring", 1)] {
-        let status = existing::status(&space, phase, true, replicas);
-        existing::set_status(&space, "odooinstances", &existing::name(phase), &status);
-    }
-    let object = space.json("odooinstances", "running").unwrap();
-    existing::create(&space, &existing::created(&object));
-    existing::apply(&space, &existing::applied(&object, "Running", 2));
-    existing::postgres(&object, true);
-    space.ok(&["rollout", "status", "deployment/running", "--timeout=60s"]);
-    let theirs = postgres(&object);
-    assert!(theirs[0].ends_with(" none true"), "{theirs:?}");
-
-    // It says what stands in the way and what will change, and can do nothing about it itself.
-    let first = preflight(&world, &[]);
+/// Preflight says what stands in the way and what will change, and can do nothing about it itself.
+fn told_first(world: &World, space: &Namespace<'_>, object: &Value) {
+    let theirs = postgres(object);
+    let first = preflight(world, &[]);
     let said = text(&first);
     assert_eq!(first.status.code(), Some(1), "{said}");
     let blocking: Vec<_> = said.lines().filter(|line| line.trim_start().starts_with("BLOCKS")).collect();
@@ -135,14 +114,41 @@ fn from_the_existing_operator_to_ours_and_back() {
     ] {
         assert!(said.contains(words), "{words:?} is not in:\n{said}");
     }
-    assert!(!said.contains("secret\""), "a value of a secret field:\n{said}");
-    let json: Value = serde_json::from_slice(&preflight(&world, &["--output=json"]).stdout).unwrap();
+    assert!(!said.contains("v3ry-s3cret"), "a password:\n{said}");
+    let json: Value = serde_json::from_slice(&preflight(world, &["--output=json"]).stdout).unwrap();
     assert_eq!((&json["blocking"], json["objects"].as_array().unwrap().len()), (&json!(3), 2));
-    assert_eq!(postgres(&object), theirs);
-    assert_eq!(space.json("odooinstances", "running").unwrap(), object);
-    let nowhere = preflight(&world, &["--postgres-host=127.0.0.1", "--postgres-admin-password-file=/no/such"]);
+    assert_eq!(postgres(object), theirs);
+    assert_eq!(space.json("odooinstances", "running").unwrap(), *object);
+    let mut nowhere = Command::new(env!("CARGO_BIN_EXE_odoo-operator"));
+    let nowhere = nowhere.arg("preflight").env("KUBECONFIG", "/no/such").output().unwrap();
     assert_eq!(nowhere.status.code(), Some(2), "{}", text(&nowhere));
+}
 
+#[test]
+fn from_the_existing_operator_to_ours_and_back() {
+    let world = World::bare("way-back");
+    install_existing(&world);
+    let space = world.namespace("way-back");
+    // The existing operator's pods do not meet it.
+    world.ok(&["label", "namespace", &space.name, "pod-security.kubernetes.io/enforce-"]);
+    let mut running = existing::instance(&space, "Running", 2);
+    running["spec"]["adminPassword"] = json!("v3ry-s3cret");
+    let mut restoring = existing::instance(&space, "Restoring", 1);
+    restoring["spec"]["ingress"]["hosts"] = running["spec"]["ingress"]["hosts"].clone();
+    existing::create(&space, &[running, restoring]);
+    for (phase, replicas) in [("Running", 2), ("Restoring", 1)] {
+        let status = existing::status(&space, phase, true, replicas);
+        existing::set_status(&space, "odooinstances", &existing::name(phase), &status);
+    }
+    let object = space.json("odooinstances", "running").unwrap();
+    existing::create(&space, &existing::created(&object));
+    existing::apply(&space, &existing::applied(&object, "Running", 2));
+    existing::postgres(&object, true);
+    space.ok(&["rollout", "status", "deployment/running", "--timeout=60s"]);
+    let theirs = postgres(&object);
+    assert!(theirs[0].ends_with(" none true"), "{theirs:?}");
+
+    told_first(&world, &space, &object);
     world.ok(&["delete", "validatingwebhookconfiguration", "odoo-webhook"]);
     world.ok(&["scale", "deployment/odoo", "--replicas=0", "--namespace=odoo-old"]);
     space.ok(&["patch", "odooinstances", "restoring", "--type=merge", "-p", r#"{"metadata": {"finalizers": []}}"#]);
@@ -186,8 +192,15 @@ fn from_the_existing_operator_to_ours_and_back() {
     world.ok(&["scale", "deployment/odoo-operator", "--replicas=1", "--namespace=odoo-operator"]);
     let (helm, said) = kubelet::helm(&world, &["uninstall", "odoo-operator", "--timeout=100s"]);
     assert!(helm.status.success(), "{}\n{said}", text(&helm));
-    let back = crd(&world);
-    assert_eq!(back["status"]["storedVersions"], json!(["v1alpha1"]), "{said}");
+    as_it_was(&world, &space, &object, &theirs);
+    assert_eq!(pods(&space), before, "{said}");
+    install_existing(&world);
+}
+
+/// The existing operator finds what it left.
+fn as_it_was(world: &World, space: &Namespace<'_>, object: &Value, theirs: &[String]) {
+    let back = crd(world);
+    assert_eq!(back["status"]["storedVersions"], json!(["v1alpha1"]));
     assert_eq!(back["spec"]["conversion"], json!({"strategy": "None"}));
     for version in back["spec"]["versions"].as_array().unwrap() {
         let old = version["name"] == "v1alpha1";
@@ -200,7 +213,7 @@ fn from_the_existing_operator_to_ours_and_back() {
     assert_eq!(stored["status"]["phase"], "Running");
     let left = stored["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
     assert!(!left.contains_key("bemade.org/migrated"), "{left:?}");
-    assert_eq!(postgres(&object), theirs);
+    assert_eq!(postgres(object), theirs);
     let claim = space.json("persistentvolumeclaim", "running-filestore-pvc").unwrap();
     assert_eq!(claim["metadata"]["ownerReferences"][0]["uid"], object["metadata"]["uid"]);
     let children = ["get", "secrets,services,deployments,ingresses,serviceaccounts,persistentvolumeclaims", "-ojson"];
@@ -209,6 +222,4 @@ fn from_the_existing_operator_to_ours_and_back() {
         let owner = &child["metadata"]["ownerReferences"][0]["apiVersion"];
         assert!(owner.is_null() || owner == "bemade.org/v1alpha1", "{child:#}");
     }
-    assert_eq!(pods(&space), before);
-    install_existing(&world);
 }

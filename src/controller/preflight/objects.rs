@@ -326,3 +326,87 @@ fn under_way(kind: Kind, phase: &str) -> Option<Finding> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::crds::Version;
+    use crate::api::labels::MIGRATED;
+
+    fn stored(kind: Kind, name: &str, spec: Value) -> Stored {
+        let metadata = json!({"name": name, "namespace": "eu", "uid": name, "finalizers": [KOPF_FINALIZER]});
+        let object = json!({"apiVersion": "bemade.org/v1", "kind": kind.name(), "metadata": metadata, "spec": spec});
+        Stored { kind, version: Version::V1, object }
+    }
+
+    fn world(versions: &[&str], objects: Vec<Stored>) -> World {
+        let crd = json!({
+            "metadata": {"name": "odooinstances.bemade.org"},
+            "spec": {
+                "group": "bemade.org", "names": {"kind": "OdooInstance", "plural": "odooinstances"},
+                "scope": "Namespaced", "versions": [],
+            },
+            "status": {"storedVersions": versions},
+        });
+        World { crds: vec![serde_json::from_value(crd).unwrap()], objects, ..World::default() }
+    }
+
+    fn told(world: &World) -> Vec<String> {
+        let settings = Settings::default();
+        let known = Known::new(world, None);
+        let all = judge(world, &settings, &known).into_iter().flat_map(|object| object.findings);
+        all.map(|finding| format!("{:?} {}: {}", finding.level, finding.about, finding.message)).collect()
+    }
+
+    fn has(told: &[String], words: &str) -> bool {
+        told.iter().any(|line| line.contains(words))
+    }
+
+    #[test]
+    fn an_instance_of_the_python_operator_is_told_what_is_repaired_and_that_its_data_stays() {
+        let spec = json!({
+            "replicas": "2", "adminPassword": "v3ry-s3cret", "ingress": {"hosts": ["a.example.com"], "issuer": []},
+        });
+        let told = told(&world(&["v1"], vec![stored(Kind::Instance, "shop", spec)]));
+        assert!(has(&told, "Change spec.replicas: is written as the schema wants it: text → number"), "{told:#?}");
+        assert!(has(&told, "Attention spec.ingress.issuer: is taken out"), "{told:#?}");
+        assert!(has(&told, "Change spec.deletionPolicy: becomes Retain"), "{told:#?}");
+        assert!(has(&told, "Change metadata.finalizers"), "{told:#?}");
+        assert!(!has(&told, "v3ry-s3cret"), "{told:#?}");
+    }
+
+    #[test]
+    fn the_policy_depends_on_what_was_ever_stored_and_not_on_what_was_taken_over() {
+        let spec = json!({"ingress": {"hosts": ["a.example.com"]}});
+        for (versions, policy) in [(&["v1alpha1"][..], "Delete"), (&["v1alpha1", "v1"], "Retain"), (&["v1"], "Retain")]
+        {
+            let told = told(&world(versions, vec![stored(Kind::Instance, "shop", spec.clone())]));
+            assert!(has(&told, &format!("becomes {policy}")), "{versions:?}: {told:#?}");
+        }
+        let mut ours = stored(Kind::Instance, "shop", spec);
+        ours.object["metadata"]["annotations"] = json!({MIGRATED: "v1"});
+        assert!(!has(&told(&world(&["v1alpha1"], vec![ours])), "deletionPolicy"));
+    }
+
+    #[test]
+    fn a_reference_without_consent_is_told_with_the_annotation_that_is_missing() {
+        let spec = json!({
+            "odooInstanceRef": {"name": "shop"},
+            "destination": {
+                "bucket": "b", "objectKey": "k.zip", "endpoint": "https://s3.example.com",
+                "s3CredentialsSecretRef": {"name": "keys", "namespace": "other"},
+            },
+        });
+        let mut world = world(&["v1"], vec![stored(Kind::BackupJob, "backup", spec)]);
+        let key = ("other".to_owned(), "keys".to_owned());
+        assert_eq!(foreign_secrets(&world.objects), BTreeSet::from([key.clone()]));
+        assert!(has(&told(&world), "Secret other/keys is not there"));
+        world.secrets.insert(key.clone(), Some(BTreeMap::new()));
+        assert!(has(&told(&world), "annotate it with bemade.org/allow-from-namespaces: eu"));
+        let allowed = BTreeMap::from([(ALLOW_FROM_NAMESPACES.to_owned(), "us, eu".to_owned())]);
+        world.secrets.insert(key, Some(allowed));
+        assert!(!has(&told(&world), "other/keys"), "{:#?}", told(&world));
+    }
+}
