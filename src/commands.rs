@@ -40,7 +40,7 @@ impl Preflight {
     /// Prints what would happen. Fails with 1 when something has to be done first.
     pub async fn run(self) -> Outcome {
         let failed = |why: String| (2, why);
-        let client = app::connect().await.map_err(|why| failed(why.to_string()))?;
+        let client = app::connect("preflight").await.map_err(|why| failed(why.to_string()))?;
         let source = self.postgres.clusters().map_err(failed)?;
         let clusters = if given(&self.operator_namespace).is_some() || matches!(source, ClustersSource::Flags(_)) {
             let (config, _) = app::clusters(&client, &source, &self.operator_namespace)
