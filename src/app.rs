@@ -103,8 +103,7 @@ pub struct Fatal(String);
 pub async fn run(config: Config) -> Result<(), Fatal> {
     let metrics = Arc::new(Metrics::new());
     let readiness = Readiness::new();
-    let stop = CancellationToken::new();
-    let drain = CancellationToken::new();
+    let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let (mut servers, mut tasks) = (JoinSet::new(), JoinSet::new());
 
     let probes =
@@ -131,14 +130,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let hooks = hooks(&settings, &stores, &consents, &metrics);
     let app = server::leaving(server::webhooks(&hooks, &limits), leaving.clone());
     servers.spawn(server::serve(https, tls_config, client_ca.is_some(), app, limits, drain.clone()));
-    let (page, resolver) = (metrics.clone(), source.resolver.clone());
-    let text = move || {
-        // Leaves are renewed: what holds is known only when it is asked for.
-        page.certificate_not_after(resolver.validity().not_after.as_second());
-        page.text()
-    };
-    let router = server::probes(readiness.clone(), Arc::new(text));
-    servers.spawn(server::serve_plain(probes, router, Limits::default(), drain.clone()));
+    let pages = server::probes(readiness.clone(), metrics_page(&metrics, &source));
+    servers.spawn(server::serve_plain(probes, pages, Limits::default(), drain.clone()));
     readiness.open(Gate::Certificate);
     info!(address = %config.webhook_address, "serving webhooks");
 
@@ -214,6 +207,16 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let drained = async { while servers.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(drain_limit + Duration::from_secs(1), drained).await;
     end
+}
+
+/// The text of `/metrics`.
+fn metrics_page(metrics: &Arc<Metrics>, source: &Source) -> Arc<dyn Fn() -> String + Send + Sync> {
+    let (metrics, resolver) = (metrics.clone(), source.resolver.clone());
+    Arc::new(move || {
+        // Leaves are renewed: what holds is known only when it is asked for.
+        metrics.certificate_not_after(resolver.validity().not_after.as_second());
+        metrics.text()
+    })
 }
 
 /// Waits for the lease, then acts, for as long as it is held. Why that ended.

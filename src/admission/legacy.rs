@@ -119,7 +119,7 @@ mod tests {
             "replicas": "many", "ingress": {"hosts": ["a.example.com"], "issuer": []}, "configOptions": "workers=2",
         })));
         let paths: Vec<_> = found.lost.iter().map(|lost| lost.path.as_str()).collect();
-        assert_eq!(paths, ["spec.configOptions", "spec.ingress.issuer", "spec.replicas"]);
+        assert_eq!(paths, ["spec.replicas", "spec.ingress.issuer", "spec.configOptions"]);
         assert!(Kind::Instance.decode(&found.object["spec"]).is_ok());
     }
 

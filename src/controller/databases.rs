@@ -172,7 +172,7 @@ impl Databases {
             }
             Err(error) => return Err(error.into()),
         };
-        self.proved(&owner.uid, secrets);
+        self.proved(&owner.uid, password);
         if !ensured.missing_extensions.is_empty() {
             let what = format!("the database has no {}", ensured.missing_extensions.join("; no "));
             self.shortcomings.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.uid.clone(), what);
@@ -199,7 +199,7 @@ impl Databases {
 
     /// Whether the role's password is known to be the one in its Secret. The first one that is seen counts as unproven.
     pub fn login(&self, uid: &str, secrets: &InstanceSecrets) -> Proof {
-        let digest = digest(secrets);
+        let digest = digest(&secrets.db_password);
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
         let (known, proven) = logins.entry(uid.to_owned()).or_insert_with(|| (digest.clone(), false));
         match (*known == digest, *proven) {
@@ -209,9 +209,9 @@ impl Databases {
         }
     }
 
-    fn proved(&self, uid: &str, secrets: &InstanceSecrets) {
+    fn proved(&self, uid: &str, password: &SecretString) {
         let mut logins = self.logins.lock().unwrap_or_else(PoisonError::into_inner);
-        logins.insert(uid.to_owned(), (digest(secrets), true));
+        logins.insert(uid.to_owned(), (digest(password), true));
     }
 
     /// The role is let in with the password of its Secret.
@@ -220,7 +220,7 @@ impl Databases {
         if change.password {
             info!(namespace = owner.namespace, name = owner.name, role = target.role, "password of the role set");
         }
-        self.proved(&owner.uid, secrets);
+        self.proved(&owner.uid, &secrets.db_password);
         Ok(())
     }
 
@@ -407,8 +407,8 @@ impl Databases {
     }
 }
 
-fn digest(secrets: &InstanceSecrets) -> String {
-    hex_sha256(secrets.db_password.expose_secret().as_bytes())
+fn digest(password: &SecretString) -> String {
+    hex_sha256(password.expose_secret().as_bytes())
 }
 
 fn login<'a>(target: &'a Target, password: &'a SecretString) -> Login<'a> {

@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::collect::{Stored, World};
 use super::report::{Finding, ObjectReport};
+use crate::admission::consent::{self, Consent, Reference, Referred};
 use crate::admission::legacy::{self, is_migrated};
-use crate::admission::subject::{Kind, Spec};
+use crate::admission::subject::Kind;
 use crate::admission::validation::{self, Case, State};
 use crate::admission::{self, Clusters, InstanceFacts, Lookup, ObjectKey};
 use crate::api::labels::{ALLOW_FROM_NAMESPACES, KOPF_FINALIZER, STORED_BEFORE};
@@ -44,6 +45,10 @@ impl Known {
         known
     }
 
+    fn named(&self, namespace: &str, name: &str) -> Option<&OdooInstance> {
+        self.instances.iter().find(|it| it.metadata.namespace.as_deref() == Some(namespace) && it.name_any() == name)
+    }
+
     fn first(&self, is_meant: impl Fn(&OdooInstance) -> bool) -> Option<ObjectKey> {
         let found = self.instances.iter().find(|instance| is_meant(instance))?;
         Some(ObjectKey::new(found.namespace().unwrap_or_default(), found.name_any()))
@@ -71,14 +76,8 @@ impl Lookup for Known {
     }
 
     fn instance(&self, namespace: &str, name: &str) -> Option<InstanceFacts> {
-        let found = self
-            .instances
-            .iter()
-            .find(|it| it.metadata.namespace.as_deref() == Some(namespace) && it.name_any() == name)?;
-        Some(InstanceFacts {
-            environment: found.spec.environment(),
-            allow_from_namespaces: found.annotations().get(ALLOW_FROM_NAMESPACES).cloned(),
-        })
+        let found = self.named(namespace, name)?;
+        Some(InstanceFacts { environment: found.spec.environment() })
     }
 
     fn clusters(&self) -> Option<Clusters> {
@@ -89,10 +88,10 @@ impl Lookup for Known {
 /// Judges every object, instances first.
 pub fn judge(world: &World, settings: &Settings, known: &Known) -> Vec<ObjectReport> {
     let ctx = admission::Context { settings, lookup: known };
-    world.objects.iter().map(|stored| one(world, stored, &ctx)).collect()
+    world.objects.iter().map(|stored| one(world, known, stored, &ctx)).collect()
 }
 
-fn one(world: &World, stored: &Stored, ctx: &admission::Context<'_>) -> ObjectReport {
+fn one(world: &World, known: &Known, stored: &Stored, ctx: &admission::Context<'_>) -> ObjectReport {
     let object = &stored.object;
     let mut findings = Vec::new();
     let migrated = is_migrated(object);
@@ -115,7 +114,7 @@ fn one(world: &World, stored: &Stored, ctx: &admission::Context<'_>) -> ObjectRe
     }
     let phase = found.object["status"]["phase"].as_str().map(str::to_owned);
     findings.extend(rules(stored, &found.object, ctx));
-    findings.extend(consent(world, stored, &found.object, ctx));
+    findings.extend(unconsented(world, known, stored, &found.object));
     if stored.kind == Kind::Instance {
         let owner = Owner {
             namespace: stored.meta("namespace").to_owned(),
@@ -250,63 +249,32 @@ fn rules(stored: &Stored, object: &Value, ctx: &admission::Context<'_>) -> Vec<F
 }
 
 /// References to objects in other namespaces that do not allow them.
-fn consent(world: &World, stored: &Stored, object: &Value, ctx: &admission::Context<'_>) -> Vec<Finding> {
+fn unconsented(world: &World, known: &Known, stored: &Stored, object: &Value) -> Vec<Finding> {
     let own = stored.meta("namespace");
     let Ok(spec) = stored.kind.decode(&object["spec"]) else { return Vec::new() };
-    let mut findings = Vec::new();
-    let mut ask = |path: String, what: String, annotation: Option<Option<&str>>| match annotation {
-        Some(Some(allowed)) if allows(allowed, own) => {}
-        Some(_) => findings.push(Finding::attention(
-            path,
-            format!("{what} does not allow namespace {own}: annotate it with {ALLOW_FROM_NAMESPACES}: {own}"),
-        )),
-        None => findings.push(Finding::attention(path, format!("{what} is not there"))),
+    let given = |reference: &Reference| {
+        let ObjectKey { namespace, name } = &reference.key;
+        let annotations = match reference.kind {
+            Referred::Secret => world.secrets.get(&(namespace.clone(), name.clone())).and_then(Option::as_ref),
+            Referred::Instance => known.named(namespace, name).map(ResourceExt::annotations),
+        };
+        let annotation = annotations.and_then(|found| found.get(ALLOW_FROM_NAMESPACES)).map(String::as_str);
+        consent::given(annotation, own) == Consent::Given
     };
-    for (path, namespace, name) in secrets_of(&spec, own) {
-        let found = world.secrets.get(&(namespace.clone(), name.clone()));
-        let annotation = found.and_then(Option::as_ref).map(|it| it.get(ALLOW_FROM_NAMESPACES).map(String::as_str));
-        ask(path, format!("Secret {namespace}/{name}"), annotation);
-    }
-    if let Some((path, namespace, name)) = instance_of(&spec).filter(|(_, namespace, _)| namespace != own) {
-        let facts = ctx.lookup.instance(&namespace, &name);
-        let annotation = facts.as_ref().map(|facts| facts.allow_from_namespaces.as_deref());
-        ask(path, format!("OdooInstance {namespace}/{name}"), annotation);
-    }
-    findings
-}
-
-fn allows(annotation: &str, namespace: &str) -> bool {
-    annotation.split(',').map(str::trim).any(|allowed| allowed == "*" || allowed == namespace)
-}
-
-/// Path, namespace and name of the Secrets in other namespaces that a spec refers to.
-fn secrets_of(spec: &Spec, own: &str) -> Vec<(String, String, String)> {
-    let of_location = |(path, location): (&'static str, &crate::api::v1::S3Location)| {
-        let reference = location.s3_credentials_secret_ref.as_ref()?;
-        let namespace = reference.namespace.clone().filter(|namespace| namespace != own)?;
-        Some((format!("{path}.s3CredentialsSecretRef"), namespace, reference.name.clone()?))
-    };
-    spec.s3_locations().into_iter().filter_map(of_location).collect()
-}
-
-/// Path, namespace and name of the instance in another namespace that a spec copies from.
-fn instance_of(spec: &Spec) -> Option<(String, String, String)> {
-    let (path, reference) = match spec {
-        Spec::RefreshJob(spec) => ("spec.source.instanceRef", &spec.source.instance_ref),
-        Spec::Instance(spec) => {
-            ("spec.initialization.clone.instanceRef", &spec.initialization.as_ref()?.clone.as_ref()?.instance_ref)
-        }
-        _ => return None,
-    };
-    Some((path.to_owned(), reference.namespace.clone()?, reference.name.clone()))
+    consent::references(&spec, own)
+        .into_iter()
+        .filter(|(_, reference)| !given(reference))
+        .map(|(path, reference)| Finding::attention(&path, reference.refusal(own)))
+        .collect()
 }
 
 /// The Secrets in other namespaces that objects refer to.
 pub fn foreign_secrets(objects: &[Stored]) -> BTreeSet<(String, String)> {
     let specs = objects.iter().filter_map(|stored| Some((stored, stored.kind.decode(&stored.object["spec"]).ok()?)));
     specs
-        .flat_map(|(stored, spec)| secrets_of(&spec, stored.meta("namespace")))
-        .map(|(_, namespace, name)| (namespace, name))
+        .flat_map(|(stored, spec)| consent::references(&spec, stored.meta("namespace")))
+        .filter(|(_, reference)| reference.kind == Referred::Secret)
+        .map(|(_, reference)| (reference.key.namespace, reference.key.name))
         .collect()
 }
 
@@ -402,9 +370,10 @@ mod tests {
         let mut world = world(&["v1"], vec![stored(Kind::BackupJob, "backup", spec)]);
         let key = ("other".to_owned(), "keys".to_owned());
         assert_eq!(foreign_secrets(&world.objects), BTreeSet::from([key.clone()]));
-        assert!(has(&told(&world), "Secret other/keys is not there"));
+        let missing = "bemade.org/allow-from-namespaces: \"eu\" has to be annotated on it";
+        assert!(has(&told(&world), missing), "{:#?}", told(&world));
         world.secrets.insert(key.clone(), Some(BTreeMap::new()));
-        assert!(has(&told(&world), "annotate it with bemade.org/allow-from-namespaces: eu"));
+        assert!(has(&told(&world), missing));
         let allowed = BTreeMap::from([(ALLOW_FROM_NAMESPACES.to_owned(), "us, eu".to_owned())]);
         world.secrets.insert(key, Some(allowed));
         assert!(!has(&told(&world), "other/keys"), "{:#?}", told(&world));
