@@ -61,6 +61,10 @@ pub fn is_ours(meta: &ObjectMeta, owner: &Owner) -> bool {
     labelled || owned || was_retained_for(meta, owner)
 }
 
+fn is_retained(meta: &ObjectMeta) -> bool {
+    meta.annotations.as_ref().is_some_and(|annotations| annotations.contains_key(RETAINED))
+}
+
 fn was_retained_for(meta: &ObjectMeta, owner: &Owner) -> bool {
     let Some(mark) = meta.annotations.as_ref().and_then(|annotations| annotations.get(RETAINED)) else { return false };
     let Ok(mark) = serde_json::from_str::<Value>(mark) else { return false };
@@ -95,8 +99,11 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Whether the stored object has everything that the stamped `desired` one says.
+/// Whether the stored object has everything that the stamped `desired` one says, and is in use.
 pub fn matches<K: ChildKind>(stored: &K, desired: &K) -> bool {
+    if is_retained(stored.meta()) {
+        return false;
+    }
     let (Ok(stored), Ok(desired)) = (serde_json::to_value(stored), serde_json::to_value(desired)) else { return false };
     contains(&stored, &desired)
 }
@@ -125,10 +132,17 @@ pub async fn ensure<K: ChildKind>(client: &Client, cache: &Cache<K>, desired: &K
     }
     upgrade_managed_fields(&api, &name, &stored).await?;
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let applied = api
+    let mut applied = api
         .patch(&name, &parameters, &Patch::Apply(desired))
         .await
         .map_err(|source| Error::kube("apply", desired, source))?;
+    if is_retained(applied.meta()) {
+        // After the labels: the mark is what made it ours until now.
+        let unmark = Patch::Merge(json!({"metadata": {"annotations": {RETAINED: null}}}));
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let unmarked = api.patch(&name, &parameters, &unmark).await;
+        applied = unmarked.map_err(|source| Error::kube("take over", desired, source))?;
+    }
     cache.wrote(applied);
     Ok(Applied::Done)
 }

@@ -64,10 +64,11 @@ impl Desired {
         Self {
             conf: stamp(resources::secret::odoo_conf(inputs)),
             service_account: stamp(resources::service_account::pods(inputs)),
-            claim: stamp(match stored {
-                Some(stored) => keep_immutable(claim, &stored),
-                None => claim,
-            }),
+            // Stamped first: what the cluster fills in later is no difference.
+            claim: match stored {
+                Some(stored) => keep_immutable(stamp(claim), &stored),
+                None => stamp(claim),
+            },
             service: stamp(resources::service::web(inputs)),
             ingress,
             route,

@@ -16,6 +16,9 @@ fn retain_leaves_database_role_and_volume_marked_also_under_foreground_deletion(
     let object = space.phase("my-odoo", "Running");
     let database = object["status"]["databaseName"].as_str().unwrap().to_owned();
     let uid = object["metadata"]["uid"].as_str().unwrap().to_owned();
+    let repaired = |claim: &serde_json::Value| !claim["metadata"]["labels"]["app.kubernetes.io/part-of"].is_null();
+    space.ok(&["label", "pvc", "my-odoo-filestore-pvc", "app.kubernetes.io/part-of-"]);
+    eventually("the claim is repaired", || space.json("pvc", "my-odoo-filestore-pvc").filter(repaired));
     space.ok(&["delete", "odooinstance", "my-odoo", "--cascade=foreground", "--timeout=60s"]);
     gone(&space, "deployment", "my-odoo");
     let postgres = odoo::client("postgres");
