@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::odoo;
-use super::world::{Namespace, World, eventually};
+use super::relay::Relay;
+use super::world::{Namespace, World, env, eventually};
 
 #[test]
 fn a_kill_after_any_write_leads_to_the_same_end() {
@@ -50,7 +51,10 @@ fn writes(world: &World, namespace: &str) -> usize {
 fn an_unreachable_postgresql_is_reported_and_nothing_is_destroyed() {
     let world = World::start("outage");
     let space = world.namespace("outage");
-    let relay = relay::Relay::start(&world);
+    let postgres = env("PGPORT").parse().unwrap();
+    let relay = Relay::listen(0);
+    relay.point_at(postgres);
+    std::fs::write(world.folder.join("postgres-port"), relay.port.to_string()).unwrap();
     world.kill_operator();
     world.start_operator();
     space.apply(&space.quick_start("my-odoo"));
@@ -66,68 +70,9 @@ fn an_unreachable_postgresql_is_reported_and_nothing_is_destroyed() {
         assert!(space.json(kind, name).is_some(), "{kind} {name}");
     }
     assert_eq!(object["status"]["databaseName"], running["status"]["databaseName"]);
-    relay.mend();
+    relay.point_at(postgres);
     eventually("the condition is True again", || {
         let object = space.instance("my-odoo");
         (Namespace::condition(&object, "DatabaseReady")["status"] == "True").then_some(())
     });
-}
-
-/// A relay in front of PostgreSQL that can be cut.
-mod relay {
-    use std::io::{Read, Write};
-    use std::net::{Shutdown, TcpListener, TcpStream};
-    use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Arc, Mutex};
-
-    use super::super::world::{World, env};
-
-    pub struct Relay {
-        open: Arc<AtomicBool>,
-        streams: Arc<Mutex<Vec<TcpStream>>>,
-    }
-
-    impl Relay {
-        /// The operators of `world` that are started from now on reach PostgreSQL through it.
-        pub fn start(world: &World) -> Self {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            let port = listener.local_addr().unwrap().port();
-            std::fs::write(world.folder.join("postgres-port"), port.to_string()).unwrap();
-            let relay = Self { open: Arc::new(AtomicBool::new(true)), streams: Arc::default() };
-            let (open, streams) = (relay.open.clone(), relay.streams.clone());
-            std::thread::spawn(move || {
-                for client in listener.incoming().map_while(Result::ok) {
-                    if !open.load(Ordering::SeqCst) {
-                        continue;
-                    }
-                    let server = TcpStream::connect((env("PGHOST"), env("PGPORT").parse().unwrap())).unwrap();
-                    let copy = |from: &TcpStream, to: &TcpStream| (from.try_clone().unwrap(), to.try_clone().unwrap());
-                    streams.lock().unwrap().extend([client.try_clone().unwrap(), server.try_clone().unwrap()]);
-                    for (mut from, mut to) in [copy(&client, &server), copy(&server, &client)] {
-                        std::thread::spawn(move || {
-                            let mut buffer = [0; 16384];
-                            while let Ok(count @ 1..) = from.read(&mut buffer) {
-                                if to.write_all(&buffer[..count]).is_err() {
-                                    break;
-                                }
-                            }
-                            let _ = to.shutdown(Shutdown::Both);
-                        });
-                    }
-                }
-            });
-            relay
-        }
-
-        pub fn cut(&self) {
-            self.open.store(false, Ordering::SeqCst);
-            for stream in self.streams.lock().unwrap().drain(..) {
-                let _ = stream.shutdown(Shutdown::Both);
-            }
-        }
-
-        pub fn mend(&self) {
-            self.open.store(true, Ordering::SeqCst);
-        }
-    }
 }
