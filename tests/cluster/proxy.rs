@@ -137,7 +137,7 @@ fn plan(plans: &Mutex<Plans>, request: &Request<Incoming>) -> Option<Fault> {
     let mut plans = plans.lock().unwrap();
     let plan = plans.0.get_mut(parts.next()?).filter(|_| !is_watch(request))?;
     plan.seen += 1;
-    if plan.seen != plan.at + 1 {
+    if plan.seen - 1 != plan.at {
         return None;
     }
     plan.met = Some(format!("{:?} on {} {}", plan.fault, request.method(), request.uri().path()));

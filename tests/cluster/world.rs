@@ -40,8 +40,13 @@ pub fn free_port() -> u16 {
 }
 
 /// Looks again and again until there is something.
-pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let until = Instant::now() + PATIENCE;
+pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, look)
+}
+
+/// The same, with another patience.
+pub fn within<T>(time: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + time;
     loop {
         if let Some(found) = look() {
             return found;
@@ -336,8 +341,12 @@ impl Namespace<'_> {
 
     /// Waits until an instance is in a phase; its object then.
     pub fn phase(&self, name: &str, phase: &str) -> serde_json::Value {
+        self.phase_within(PATIENCE, name, phase)
+    }
+
+    pub fn phase_within(&self, time: Duration, name: &str, phase: &str) -> serde_json::Value {
         let mut last = serde_json::Value::Null;
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + time;
         loop {
             let object = self.instance(name);
             if object["status"]["phase"] == phase {
