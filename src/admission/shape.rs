@@ -17,6 +17,7 @@ use super::subject::Kind;
 use super::violation::Violation;
 use crate::api::crds::Version;
 use compile::Node;
+pub use nearest::nearest;
 
 static SPECS: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1, "spec"));
 

@@ -35,6 +35,9 @@ pub const STORED_BEFORE: &str = "bemade.org/stored-before";
 /// On an instance that was taken over: `now` moves its pods to this operator's template.
 pub const ADOPT: &str = "bemade.org/adopt";
 
+/// On an instance: `true` takes PUBLIC's CONNECT from a database that was there before this operator.
+pub const ISOLATE: &str = "bemade.org/isolate";
+
 /// Finalizer of an OdooInstance (the name is the existing operator's).
 pub const INSTANCE_FINALIZER: &str = "bemade.org/postgres-cleanup";
 /// Finalizer of a job object until its outcome is recorded.

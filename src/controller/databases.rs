@@ -14,6 +14,7 @@ use super::apply::Owner;
 use super::cache::Cache;
 use super::instance::now;
 use super::watches::Queues;
+use crate::api::labels::ISOLATE;
 use crate::api::v1::{OdooInstance, OdooInstanceStatus};
 use crate::lifecycle::{Base, Database, Login as Proof};
 use crate::postgres::database::{DatabaseState, Ensured, Wanted};
@@ -57,6 +58,8 @@ pub struct Target {
     pub database: String,
     /// The instance's role.
     pub role: String,
+    /// PUBLIC loses CONNECT also where the database was there before.
+    isolate: bool,
 }
 
 impl Target {
@@ -111,7 +114,8 @@ impl Databases {
             let left = self.inventory(&cluster_name).and_then(|seen| seen.retained(&namespace, &name).cloned());
             left.map_or_else(|| names::database(&instance.uid().unwrap_or_default()), |left| left.name)
         });
-        Ok(Target { cluster, cluster_name, database, role: names::role(&namespace, &name) })
+        let isolate = self.isolate || instance.annotations().get(ISOLATE).is_some_and(|value| value == "true");
+        Ok(Target { cluster, cluster_name, database, role: names::role(&namespace, &name), isolate })
     }
 
     fn inventory(&self, cluster: &str) -> Option<Arc<Inventory>> {
@@ -134,7 +138,7 @@ impl Databases {
         let Some(inventory) = &seen.inventory else {
             return Database::Unknown(format!("PostgreSQL cluster {} was not looked at yet", target.cluster_name));
         };
-        match inventory.database_state(&self.wanted(owner, target, legacy)) {
+        match inventory.database_state(&wanted(owner, target, legacy)) {
             DatabaseState::Absent => Database::Absent,
             DatabaseState::Incomplete => Database::Incomplete,
             DatabaseState::Ready => Database::Ready,
@@ -146,23 +150,9 @@ impl Databases {
         }
     }
 
-    /// An instance's database as it should be. `legacy`: the instance had one before this operator, and what its role
-    /// owns is its own.
-    fn wanted<'a>(&self, owner: &'a Owner, target: &'a Target, legacy: bool) -> Wanted<'a> {
-        Wanted {
-            database: &target.database,
-            namespace: &owner.namespace,
-            name: &owner.name,
-            uid: &owner.uid,
-            role: &target.role,
-            legacy,
-            isolate: self.isolate,
-        }
-    }
-
     /// Role and database are there, complete and marked as this instance's.
     pub async fn ensure(&self, owner: &Owner, target: &Target, legacy: bool, password: &SecretString) -> Result<()> {
-        let wanted = self.wanted(owner, target, legacy);
+        let wanted = wanted(owner, target, legacy);
         let ensured = match self.ensure_both(target, &wanted, password).await {
             Ok(ensured) => ensured,
             // The inventory was older than what is there: the next look says whose it is.
@@ -404,6 +394,20 @@ impl Databases {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = seen.entry(cluster.to_owned()).or_default();
         entry.down.replace(reason.clone()) != Some(reason)
+    }
+}
+
+/// An instance's database as it should be. `legacy`: the instance had one before this operator, and what its role
+/// owns is its own.
+fn wanted<'a>(owner: &'a Owner, target: &'a Target, legacy: bool) -> Wanted<'a> {
+    Wanted {
+        database: &target.database,
+        namespace: &owner.namespace,
+        name: &owner.name,
+        uid: &owner.uid,
+        role: &target.role,
+        legacy,
+        isolate: target.isolate,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The field that a misspelt one was meant to be.
 
 /// The candidate that is most like `name`, if any is alike enough to be worth naming.
-pub(super) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Names of a body of 16 MiB must not cost more than a look.
     if name.len() > 64 {
         return None;

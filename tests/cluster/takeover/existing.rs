@@ -79,6 +79,7 @@ pub fn instance(space: &Namespace<'_>, phase: &str, replicas: i32) -> Value {
         "apiVersion": "bemade.org/v1alpha1", "kind": "OdooInstance",
         "metadata": {
             "name": name, "namespace": space.name,
+            "annotations": {"bemade.org/isolate": (phase == "Running").to_string()},
             "finalizers": ["kopf.zalando.org/KopfFinalizerMarker", "bemade.org/postgres-cleanup"],
         },
         "spec": {

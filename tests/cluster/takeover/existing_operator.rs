@@ -223,6 +223,8 @@ fn adopted_databases(objects: &BTreeMap<&str, Value>) {
             row.first().filter(|row| row.ends_with("|f") && row.contains("bemade.org/instance")).cloned()
         });
         assert!(row.starts_with(&crate::world::env("PG_ADMIN_USER")), "{phase}: {row}");
+        let public = server.rows(&format!("SELECT has_database_privilege('public', '{database}', 'CONNECT')"));
+        assert_eq!(public, [if phase == "Running" { "f" } else { "t" }], "{phase}");
         let content = odoo::client(&database).rows("SELECT name, state FROM ir_module_module");
         assert_eq!(content, ["base|installed"], "{phase}");
         // An existing login keeps its password.

@@ -195,8 +195,15 @@ fn rule_26_times() {
     for zone in ["UTC", "Europe/Brussels", "America/Argentina/Buenos_Aires", "Etc/GMT+3"] {
         schedule(json!({ "timeZone": zone })).clean();
     }
-    for zone in ["", "Local", "../etc/passwd", "Europe/", "+02:00"] {
-        let message = format!("\"{zone}\" is no time zone; write it like Europe/Brussels");
+    for (zone, hint) in [
+        ("", "write it like Europe/Brussels"),
+        ("Local", "write it like Europe/Brussels"),
+        ("../etc/passwd", "write it like Europe/Brussels"),
+        ("+02:00", "write it like Europe/Brussels"),
+        ("Europe/Brusels", "did you mean \"Europe/Brussels\"?"),
+        ("europe/brussels", "did you mean \"Europe/Brussels\"?"),
+    ] {
+        let message = format!("\"{zone}\" is no time zone; {hint}");
         schedule(json!({ "timeZone": zone })).refused("spec.timeZone", Invalid, &message);
     }
     schedule(json!({"verify": {"schedule": "x"}})).refused_at("spec.verify.schedule");
