@@ -15,6 +15,7 @@ use serde_json::json;
 use super::apply::{self, Owner};
 use super::stores::Stores;
 use super::{Error, Result};
+use crate::admission::consent::Reference;
 use crate::api::labels::{FIELD_MANAGER, RETAINED};
 use crate::api::v1::{OdooInstance, SecretKeyRef};
 use crate::postgres::password::odoo_hash;
@@ -177,8 +178,12 @@ pub fn metadata_of(secret: &Secret) -> kube::core::PartialObjectMeta<Secret> {
     metadata.into_request_partial::<Secret>()
 }
 
-/// The Secret of this name; `None` if there is none.
+/// The Secret of this name; `None` if there is none. A name that none can have is asked for nowhere: it would become
+/// part of a URL.
 pub async fn read(client: &Client, namespace: &str, name: &str) -> Result<Option<Secret>> {
+    if !Reference::secret(namespace, name).is_possible() {
+        return Ok(None);
+    }
     let api: Api<Secret> = Api::namespaced(client.clone(), namespace);
     api.get_opt(name).await.map_err(|source| Error::kube("read", &named(namespace, name), source))
 }

@@ -177,3 +177,20 @@ fn a_missing_secret_is_named_and_the_instance_goes_on_once_it_is_there() {
     space.apply("apiVersion: v1\nkind: Secret\nmetadata: {name: later}\nstringData: {password: a-good-one}\n");
     space.phase("my-odoo", "Running");
 }
+
+#[test]
+fn a_name_that_no_secret_can_have_is_asked_for_nowhere() {
+    let space = shared().namespace("odd-secret");
+    for (at, odd) in ["../configmaps/theirs", "later?watch=true", "Later"].into_iter().enumerate() {
+        let name = format!("odoo{at}");
+        let secret = format!("adminPasswordSecretRef: {{name: \"{odd}\", key: password}}");
+        space.apply(&space.quick_start(&name).replace("adminPassword: \"my-admin-password\"", &secret));
+        eventually("the message names it", || {
+            let object = space.instance(&name);
+            let message = object["status"]["message"].as_str().unwrap_or_default().to_owned();
+            (message.contains("spec.adminPasswordSecretRef") && message.contains(odd)).then_some(())
+        });
+    }
+    let asked = requests(shared(), &space.name);
+    assert!(!asked.iter().any(|request| request.contains("theirs") || request.contains("ater")), "{asked:#?}");
+}
