@@ -161,6 +161,19 @@ fn operator(arguments: &[&str]) -> String {
 }
 
 #[test]
+fn scripts_test_runs_every_test_there_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = std::fs::read_to_string(root.join("scripts/test")).unwrap();
+    for entry in std::fs::read_dir(root.join("tests")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "rs") || path.join("main.rs").exists() {
+            let wanted = format!("--test {}", path.file_stem().unwrap().to_str().unwrap());
+            assert!(script.contains(&wanted), "{wanted}");
+        }
+    }
+}
+
+#[test]
 fn generated_files_are_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let fresh = Path::new(env!("CARGO_TARGET_TMPDIR")).join("docs");
