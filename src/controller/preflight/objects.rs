@@ -9,6 +9,7 @@ use super::collect::{Stored, World};
 use super::report::{Finding, ObjectReport};
 use crate::admission::consent::{self, Consent, Reference, Referred};
 use crate::admission::legacy::{self, is_migrated};
+use crate::admission::shape;
 use crate::admission::subject::Kind;
 use crate::admission::validation::{self, Case, State};
 use crate::admission::{self, Clusters, InstanceFacts, Lookup, ObjectKey};
@@ -108,6 +109,9 @@ fn one(world: &World, known: &Known, stored: &Stored, ctx: &admission::Context<'
     }
     for lost in found.lost.iter().filter(|_| !migrated) {
         findings.push(Finding::attention(&lost.path, format!("is taken out: {}", lost.message)));
+    }
+    for gone in shape::unknown(stored.kind, &found.object["spec"]).iter().filter(|_| !migrated && !going) {
+        findings.push(Finding::attention(&gone.path, format!("is dropped with the first write: {}", gone.message)));
     }
     if object["metadata"]["finalizers"].as_array().into_iter().flatten().any(|it| it == KOPF_FINALIZER) {
         findings.push(Finding::change("metadata.finalizers", format!("{KOPF_FINALIZER} is removed")));
@@ -336,10 +340,12 @@ mod tests {
     fn an_instance_of_the_python_operator_is_told_what_is_repaired_and_that_its_data_stays() {
         let spec = json!({
             "replicas": "2", "adminPassword": "v3ry-s3cret", "ingress": {"hosts": ["a.example.com"], "issuer": []},
+            "adminPasword": "v3ry-s3cret",
         });
         let told = told(&world(&["v1"], vec![stored(Kind::Instance, "shop", spec)]));
         assert!(has(&told, "Change spec.replicas: is written as the schema wants it: text → number"), "{told:#?}");
         assert!(has(&told, "Attention spec.ingress.issuer: is taken out"), "{told:#?}");
+        assert!(has(&told, "Attention spec.adminPasword: is dropped with the first write"), "{told:#?}");
         assert!(has(&told, "Change spec.deletionPolicy: becomes Retain"), "{told:#?}");
         assert!(has(&told, "Change metadata.finalizers"), "{told:#?}");
         assert!(!has(&told, "v3ry-s3cret"), "{told:#?}");
