@@ -1,6 +1,9 @@
 //! Names that are taken, and both versions of the API.
 
-use super::world::{Namespace, eventually, shared};
+use serde_json::json;
+
+use super::takeover::existing;
+use super::world::{Namespace, eventually, shared, text};
 
 #[test]
 fn a_foreign_object_with_the_name_of_a_child_is_not_touched() {
@@ -126,5 +129,37 @@ spec: {{schedule: '0 3 * * *', template: {{odooInstanceRef: {{name: my-odoo}}, d
             let accepted = Namespace::condition(&job, "Accepted");
             (accepted["status"] == "False" && accepted["reason"] == "NotSupported").then_some(())
         });
+    }
+}
+
+#[test]
+fn a_deployment_that_another_client_created_becomes_ours_altogether() {
+    let space = shared().namespace("creator");
+    space.apply(&space.quick_start("py").replace("  replicas: 1", "  suspend: true\n  replicas: 1"));
+    let object =
+        eventually("it is there", || Some(space.instance("py")).filter(|it| it["status"]["phase"].is_string()));
+    let labels =
+        json!({"app.kubernetes.io/managed-by": "odoo-operator", "bemade.org/instance-uid": object["metadata"]["uid"]});
+    let made = existing::applied(&object, "Running", 1).into_iter().filter(|it| it["kind"] == "Deployment");
+    let made: Vec<_> = made
+        .map(|mut deployment| {
+            deployment["metadata"]["labels"] = labels.clone();
+            deployment["spec"]["strategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}});
+            deployment["spec"]["template"]["spec"]["containers"][0]["name"] = json!("odoo");
+            deployment
+        })
+        .collect();
+    let created =
+        space.kubectl(&["create", "--field-manager=OpenAPI-Generator", "--filename=-"], &existing::list(&made));
+    assert!(created.status.success(), "{}", text(&created));
+    existing::set_status(&space, "odooinstances.v1.bemade.org", "py", &json!({"adopted": {}}));
+    space.ok(&["patch", "odooinstances.v1.bemade.org", "py", "--type=merge", "-p", r#"{"spec": {"suspend": false}}"#]);
+    space.phase("py", "Running");
+    for name in ["py", "py-cron"] {
+        let deployment = space.json("deployment", name).unwrap();
+        let pod = &deployment["spec"]["template"]["spec"];
+        assert_eq!(pod["containers"].as_array().unwrap().len(), 1, "{pod:#}");
+        assert!(pod["volumes"].as_array().unwrap().iter().all(|volume| volume["configMap"].is_null()), "{pod:#}");
+        assert_eq!(deployment["spec"]["strategy"], json!({"type": "Recreate"}));
     }
 }
