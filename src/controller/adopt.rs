@@ -23,7 +23,7 @@ use super::instance::{Context, Pass};
 use super::observe::Seen;
 use super::{Error, Result, credentials, status};
 use crate::api::conditions::{UP_TO_DATE, Wanted};
-use crate::api::labels::{ADOPT, FIELD_MANAGER, INSTANCE, INSTANCE_UID, MANAGED_BY, MANAGER, MIGRATED};
+use crate::api::labels::{ADOPT, FIELD_MANAGER, INSTANCE, INSTANCE_UID, KOPF_FINALIZER, MANAGED_BY, MANAGER, MIGRATED};
 use crate::api::v1::{AdoptedStatus, OdooInstance, Phase};
 use crate::lifecycle::{Child, ChildState, Database, is_unsupported};
 use crate::resources::{HttpRoute, names, spec_hash};
@@ -45,9 +45,10 @@ impl Adoptions {
     }
 }
 
-/// Whether another operator stored the instance.
+/// Whether another operator stored the instance. One that could not be migrated yet has the Python operator's finalizer
+/// still, and its pods are taken over in the same way.
 pub fn was_anothers(instance: &OdooInstance) -> bool {
-    instance.annotations().contains_key(MIGRATED)
+    instance.annotations().contains_key(MIGRATED) || instance.finalizers().iter().any(|it| it == KOPF_FINALIZER)
 }
 
 /// Whether an instance may have a database that carries no mark of ours: it had one before this operator, which writes
@@ -65,7 +66,9 @@ pub fn is_held(pass: &Pass) -> bool {
 /// Takes an instance's objects over, and decides whether its pods move. True when the pass ends here, because status
 /// says something new that has to be stored before anything is done.
 pub async fn begin(context: &Context, instance: &OdooInstance, pass: &mut Pass) -> Result<bool> {
-    let known = context.stores.claims.get(&pass.owner.namespace, &names::filestore(&pass.owner.name)).is_some();
+    let claim = context.stores.claims.get(&pass.owner.namespace, &names::filestore(&pass.owner.name));
+    // Who else labels its objects as managed by an odoo-operator is in the store too.
+    let known = claim.is_some_and(|claim| claim.labels().contains_key(INSTANCE_UID));
     let old = was_anothers(instance) || pass.status.phase.is_some();
     if old && !known && !context.adoptions.looked().contains(&pass.owner.uid) {
         let found = Found::look(context, &pass.owner).await?;
@@ -158,10 +161,11 @@ pub async fn mark_database(context: &Context, pass: &Pass, seen: &Seen) -> Resul
         return Ok(());
     }
     // A foreground deletion takes the Secret first; the role's password does not matter any more then.
-    let password = match credentials::role_password(&context.client, &context.stores, &pass.owner).await? {
-        Some(password) => password,
-        None => credentials::random_hex(24)?,
-    };
+    let password =
+        match credentials::role_password(&context.client, &context.stores, &pass.instance, &pass.owner).await? {
+            Some(password) => password,
+            None => credentials::random_hex(24)?,
+        };
     context.databases.ensure(&pass.owner, target, true, &password).await
 }
 

@@ -185,7 +185,8 @@ impl Migration {
                         None => return Ok(true),
                     }
                 }
-                Err(kube::Error::Api(status)) if status.code == 422 || status.code == 400 => {
+                // 403 and 413: somebody's policy, or a limit. One object must not hold up all the others.
+                Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 413 | 422) => {
                     warn!(object = title, why = status.message, "a stored object cannot be migrated");
                     let note = format!("cannot be brought to bemade.org/v1, and is left as it is: {}", status.message);
                     self.context.events.warning_about(&reference(&stored), "NotMigrated", "Migrate", note).await;

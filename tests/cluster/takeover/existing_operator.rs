@@ -165,6 +165,8 @@ fn the_existing_operators_instances_run_on_and_move_over_when_told() {
     settled_phases(&space);
     adopted_databases(&objects);
     unsupported(&space, &objects);
+    let secret = space.json("secret", "stopped-odoo-user").unwrap();
+    assert_eq!(secret["data"]["password"], base64(&existing::password("stopped")), "the one that its pods know");
     for (phase, wanted) in
         [("Starting", "Running"), ("Running", "Running"), ("Degraded", "Running"), ("Stopped", "Stopped")]
     {
