@@ -163,3 +163,33 @@ fn a_deployment_that_another_client_created_becomes_ours_altogether() {
         assert_eq!(deployment["spec"]["strategy"], json!({"type": "Recreate"}));
     }
 }
+
+#[test]
+fn a_cancelled_job_of_another_operator_has_stopped_when_it_is_said_to_have_failed() {
+    let space = shared().namespace("cancelled");
+    space.world.ok(&["label", "namespace", &space.name, "pod-security.kubernetes.io/enforce-"]);
+    space.apply(&space.quick_start("shop").replace("  replicas: 1", "  suspend: true\n  replicas: 1"));
+    eventually("it is there", || space.instance("shop")["status"]["phase"].is_string().then_some(()));
+    existing::set_status(&space, "odooinstances.v1.bemade.org", "shop", &json!({"phase": "Initializing"}));
+    space.apply(
+        "{apiVersion: bemade.org/v1, kind: OdooInitJob, metadata: {name: old}, spec: {odooInstanceRef: {name: shop}}}",
+    );
+    let uid = space.json("odooinitjob", "old").unwrap()["metadata"]["uid"].clone();
+    let owner = json!({"apiVersion": "bemade.org/v1", "kind": "OdooInitJob", "name": "old", "uid": uid});
+    let labels = json!({"bemade.org/instance": "shop"});
+    let batch = json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "old-x7k2p", "namespace": space.name, "labels": labels, "ownerReferences": [owner]},
+        "spec": {"backoffLimit": 0, "template": {
+            "metadata": {"labels": labels, "annotations": {"test.bemade.org/outcome": "hang"}},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "init", "image": "odoo:18.0"}]},
+        }},
+    });
+    existing::create(&space, &[batch]);
+    let pods = || space.ok(&["get", "pods", "--selector=job-name=old-x7k2p", "-ojsonpath={.items[*].status.phase}"]);
+    eventually("its pod works", || (pods() == "Running").then_some(()));
+    existing::set_status(&space, "odooinitjobs", "old", &json!({"phase": "Running", "jobName": "old-x7k2p"}));
+    space.ok(&["patch", "odooinitjobs", "old", "--type=merge", "-p", r#"{"spec": {"cancel": true}}"#]);
+    eventually("it has failed", || (space.json("odooinitjob", "old")?["status"]["phase"] == "Failed").then_some(()));
+    assert_eq!(pods(), "", "two would fill one database");
+}

@@ -13,7 +13,7 @@ use crate::admission::shape;
 use crate::admission::subject::Kind;
 use crate::admission::validation::{self, Case, State};
 use crate::admission::{self, Clusters, InstanceFacts, Lookup, ObjectKey};
-use crate::api::labels::{ALLOW_FROM_NAMESPACES, KOPF_FINALIZER, STORED_BEFORE};
+use crate::api::labels::{ALLOW_FROM_NAMESPACES, INSTANCE_FINALIZER, KOPF_FINALIZER, STORED_BEFORE};
 use crate::api::settings::Settings;
 use crate::api::v1::{DeletionPolicy, OdooInstance};
 use crate::controller::apply::Owner;
@@ -100,7 +100,14 @@ fn one(world: &World, known: &Known, stored: &Stored, ctx: &admission::Context<'
     let found = legacy::migrate(stored.kind, object, policy, ctx);
     let going = object["metadata"]["deletionTimestamp"].is_string();
     if going {
-        findings.push(Finding::attention("metadata.deletionTimestamp", "it is being deleted: see that end first"));
+        let held = object["metadata"]["finalizers"].as_array().into_iter().flatten().any(|it| it == INSTANCE_FINALIZER);
+        let message = if stored.kind == Kind::Instance && !held {
+            "it is being deleted, and goes with what belongs to it, its volume claim too, when this operator removes its \
+             finalizer; its database stays: see that end first"
+        } else {
+            "it is being deleted: see that end first"
+        };
+        findings.push(Finding::attention("metadata.deletionTimestamp", message));
     } else if !migrated && stored.kind == Kind::Instance {
         if object["spec"]["deletionPolicy"].is_null() {
             findings.push(Finding::change("spec.deletionPolicy", format!("becomes {policy:?}: {why}")));
@@ -349,6 +356,13 @@ mod tests {
         assert!(has(&told, "Change spec.deletionPolicy: becomes Retain"), "{told:#?}");
         assert!(has(&told, "Change metadata.finalizers"), "{told:#?}");
         assert!(!has(&told, "v3ry-s3cret"), "{told:#?}");
+    }
+
+    #[test]
+    fn what_goes_with_an_instance_that_is_being_deleted_is_told() {
+        let mut going = stored(Kind::Instance, "shop", json!({"ingress": {"hosts": ["a.example.com"]}}));
+        going.object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert!(has(&told(&world(&["v1"], vec![going])), "its volume claim too"));
     }
 
     #[test]
