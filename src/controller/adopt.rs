@@ -12,8 +12,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use k8s_openapi::api::networking::v1::Ingress;
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, ListParams, Patch, PatchParams, PropagationPolicy};
+use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -212,24 +213,19 @@ impl Found {
 
     async fn label(self, context: &Context, owner: &Owner) -> Result<()> {
         let stores = &context.stores;
-        let labels = json!({"metadata": {"labels": {
-            MANAGED_BY: MANAGER, INSTANCE: names::label_value(&owner.name), INSTANCE_UID: owner.uid,
-        }}});
-        label(context, &stores.deployments, self.web, &labels).await?;
-        label(context, &stores.deployments, self.cron, &labels).await?;
-        label(context, &stores.services, self.service, &labels).await?;
-        label(context, &stores.ingresses, self.ingress, &labels).await?;
-        label(context, &stores.routes, self.route, &labels).await?;
+        label(context, &stores.deployments, self.web, owner, Some(in_v1)).await?;
+        label(context, &stores.deployments, self.cron, owner, Some(in_v1)).await?;
+        label(context, &stores.services, self.service, owner, Some(in_v1)).await?;
+        label(context, &stores.ingresses, self.ingress, owner, Some(in_v1)).await?;
+        label(context, &stores.routes, self.route, owner, Some(in_v1)).await?;
         // Last: that the store has it says that all the others have been labelled.
-        if let Some(claim) = &self.claim {
-            let others: Vec<_> = claim.owner_references().iter().filter(|it| it.uid != owner.uid).collect();
-            let mut patch = labels;
-            patch["metadata"]["ownerReferences"] = json!(others);
-            patch["metadata"]["resourceVersion"] = json!(claim.resource_version());
-            label(context, &stores.claims, self.claim, &patch).await?;
-        }
-        Ok(())
+        label(context, &stores.claims, self.claim, owner, None).await
     }
+}
+
+/// In the version that is served when v1alpha1 is not: the garbage collector would not find the owner otherwise.
+fn in_v1(reference: OwnerReference) -> OwnerReference {
+    OwnerReference { api_version: OdooInstance::api_version(&()).into_owned(), ..reference }
 }
 
 async fn anothers<K: ChildKind>(context: &Context, owner: &Owner, name: &str) -> Result<Option<K>> {
@@ -244,10 +240,24 @@ fn is_owned(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta, o
     meta.owner_references.iter().flatten().any(|reference| reference.uid == owner.uid)
 }
 
-async fn label<K: ChildKind>(context: &Context, cache: &Cache<K>, found: Option<K>, patch: &Value) -> Result<()> {
+/// Sets our labels, and what `refer` makes of the reference to the instance; none takes it away.
+async fn label<K: ChildKind>(
+    context: &Context,
+    cache: &Cache<K>,
+    found: Option<K>,
+    owner: &Owner,
+    refer: Option<fn(OwnerReference) -> OwnerReference>,
+) -> Result<()> {
     let Some(found) = found else { return Ok(()) };
+    let references = found.owner_references().iter().cloned();
+    let references: Vec<_> =
+        references.filter_map(|it| if it.uid == owner.uid { refer.map(|of| of(it)) } else { Some(it) }).collect();
+    let patch = json!({"metadata": {
+        "labels": {MANAGED_BY: MANAGER, INSTANCE: names::label_value(&owner.name), INSTANCE_UID: owner.uid},
+        "ownerReferences": references, "resourceVersion": found.resource_version(),
+    }});
     let api: Api<K> = Api::namespaced(context.client.clone(), &found.namespace().unwrap_or_default());
-    cache.wrote(merge(&api, &found, patch).await?);
+    cache.wrote(merge(&api, &found, &patch).await?);
     Ok(())
 }
 

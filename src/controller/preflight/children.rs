@@ -39,7 +39,7 @@ fn cron_beside(world: &World, owner: &Owner) -> Option<Finding> {
         })
     };
     let (web, cron) = (names::web(&owner.name), names::cron(&owner.name));
-    let runs = deployment(&web).filter(|web| is_ours(&web.metadata, owner)).is_some();
+    let runs = deployment(&web).is_some_and(|web| is_ours(&web.metadata, owner));
     (runs && deployment(&cron).is_none()).then(|| {
         let message = "is made when the instance runs, unless cron.replicas is 0: pods for scheduled actions, beside \
                        the pods that run";

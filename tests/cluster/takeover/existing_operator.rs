@@ -208,6 +208,9 @@ fn settled_phases(space: &Namespace<'_>) {
             space.json("pvc", &name).filter(|claim| claim["metadata"]["ownerReferences"].is_null())
         });
         assert!(claim["metadata"]["labels"]["bemade.org/instance-uid"].is_string(), "{phase}");
+        // The garbage collector finds the owner also when v1alpha1 is not served any more.
+        let web = space.json("deployment", &existing::name(phase)).unwrap();
+        assert_eq!(web["metadata"]["ownerReferences"][0]["apiVersion"], "bemade.org/v1", "{phase}");
     }
     assert_eq!(space.phase("initfailed", "InitFailed")["status"]["phase"], "InitFailed");
     assert_eq!(space.phase("initializing", "Initializing")["status"]["phase"], "Initializing");
