@@ -124,6 +124,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_there_twice_is_taken_out_once() {
+        let found = migrated(&legacy(json!({
+            "ingress": {"hosts": ["a.example.com"]},
+            "extraEnv": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}, {"name": "A", "value": "3"}],
+        })));
+        let spec = &found.object["spec"];
+        // The last holds in a container.
+        assert_eq!(spec["extraEnv"], json!([{"name": "B", "value": "2"}, {"name": "A", "value": "3"}]));
+        let paths: Vec<_> = found.lost.iter().map(|lost| lost.path.as_str()).collect();
+        assert_eq!(paths, ["spec.extraEnv[0]"]);
+    }
+
+    #[test]
     fn a_status_of_another_form_is_repaired_too() {
         let mut stored = legacy(json!({"ingress": {"hosts": ["a.example.com"]}}));
         stored["status"] = json!({"phase": "running", "ready": "true", "conditions": "none", "url": "https://a"});

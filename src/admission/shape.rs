@@ -32,10 +32,19 @@ pub fn repair(kind: Kind, part: Part, value: &mut Value) -> Vec<Violation> {
     };
     let Some(node) = nodes.get(&kind) else { return Vec::new() };
     coerce::coerce(node, value);
-    let mut walk = walk::Walk { refuse_unknown: false, found: Vec::new() };
+    let mut walk = walk::Walk { refuse_unknown: false, drop_twice: true, found: Vec::new() };
     if !walk.node(node, None, value, path) {
         *value = node.placeholder();
     }
+    walk.found
+}
+
+/// The fields of `spec`, which has the form of v1's schema otherwise, that v1 does not have: the API server drops them
+/// with the next write.
+pub fn unknown(kind: Kind, spec: &Value) -> Vec<Violation> {
+    let Some(v1) = SPECS.get(&kind) else { return Vec::new() };
+    let mut walk = walk::Walk { refuse_unknown: true, drop_twice: false, found: Vec::new() };
+    walk.node(v1, None, &mut spec.clone(), "spec");
     walk.found
 }
 
@@ -57,7 +66,7 @@ pub enum Part {
 pub fn check(kind: Kind, spec: &mut Value, sent_as: Version) -> Vec<Violation> {
     static V1ALPHA1: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1Alpha1, "spec"));
     let Some(v1) = SPECS.get(&kind) else { return Vec::new() };
-    let mut walk = walk::Walk { refuse_unknown: sent_as == Version::V1Alpha1, found: Vec::new() };
+    let mut walk = walk::Walk { refuse_unknown: sent_as == Version::V1Alpha1, drop_twice: false, found: Vec::new() };
     let v1alpha1 = if walk.refuse_unknown { V1ALPHA1.get(&kind) } else { None };
     walk.node(v1, v1alpha1, spec, "spec");
     walk.found

@@ -17,9 +17,9 @@ use super::databases::Target;
 use super::instance::{Context, Pass, now};
 use super::notifications::LAST_WORDS;
 use super::observe::Seen;
-use super::{Error, Result, adopt, pull_secret, status};
+use super::{Error, Result, adopt, creator, pull_secret, status};
 use crate::api::labels::{FIELD_MANAGER, INSTANCE_FINALIZER, INSTANCE_UID, RETAINED};
-use crate::api::v1::{JobPhase, OdooInitJob};
+use crate::api::v1::{JobPhase, OdooInitJob, OdooInstance, OdooInstanceStatus};
 use crate::lifecycle::{Child, Effect};
 use crate::resources::{self, DatabaseAccess, Inputs, InstanceSecrets, names};
 
@@ -115,6 +115,11 @@ async fn ensure_deployment(context: &Context, pass: &Pass, desired: &Deployment,
     if adopt::is_held(pass) && cache.get(&pass.owner.namespace, &desired.name_any()).is_some() {
         adopt::scale(context, pass, desired).await?;
         return Ok(Progress::Done);
+    }
+    let moves = pass.status.adopted.is_some();
+    let stored = cache.get(&pass.owner.namespace, &desired.name_any()).filter(|_| moves);
+    if let Some(stored) = stored.filter(|stored| apply::is_ours(&stored.metadata, &pass.owner)) {
+        creator::replace(&context.client, cache, &stored).await?;
     }
     Ok(progress(child, apply::ensure(&context.client, cache, desired, &pass.owner).await?))
 }
@@ -246,9 +251,15 @@ fn mark(owner: &Owner) -> String {
 fn reachable<'a>(pass: &Pass, world: &'a Seen) -> Result<Option<&'a Target>> {
     match &world.target {
         Ok(target) => Ok(Some(target)),
-        Err(_) if pass.status.database_name.is_none() => Ok(None),
+        Err(_) if !may_have_data(&pass.instance, &pass.status) => Ok(None),
         Err(why) => Err(Error::NotConfigured(why.clone())),
     }
+}
+
+/// Whether an instance may have a database. The name of one that another operator made is not written down before it is
+/// taken over.
+fn may_have_data(instance: &OdooInstance, status: &OdooInstanceStatus) -> bool {
+    status.database_name.is_some() || status.db_initialized == Some(true) || adopt::was_anothers(instance)
 }
 
 async fn retain(context: &Context, pass: &Pass, world: &Seen) -> Result<Progress> {
@@ -296,5 +307,32 @@ async fn discard<K: ChildKind>(context: &Context, api: &Api<K>, name: &str, owne
             apply::remove(&context.client, &stored, PropagationPolicy::Background).await
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_operator_made_is_not_left_behind_because_its_cluster_is_not_configured() {
+        let instance = |annotations: serde_json::Value, status: serde_json::Value| {
+            serde_json::from_value::<OdooInstance>(json!({
+                "apiVersion": "bemade.org/v1", "kind": "OdooInstance",
+                "metadata": {"name": "shop", "annotations": annotations},
+                "spec": {"ingress": {"hosts": ["a.example.com"]}}, "status": status,
+            }))
+            .unwrap()
+        };
+        for (annotations, status, may) in [
+            (json!({}), json!({}), false),
+            (json!({}), json!({"databaseName": "odoo_1"}), true),
+            (json!({}), json!({"dbInitialized": true}), true),
+            (json!({"bemade.org/migrated": "v1"}), json!({"dbInitialized": false}), true),
+        ] {
+            let instance = instance(annotations, status);
+            let status = instance.status.clone().unwrap();
+            assert_eq!(may_have_data(&instance, &status), may, "{instance:?}");
+        }
     }
 }

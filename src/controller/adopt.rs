@@ -12,8 +12,9 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Service};
 use k8s_openapi::api::networking::v1::Ingress;
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, ListParams, Patch, PatchParams, PropagationPolicy};
+use kube::{Resource, ResourceExt};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -23,7 +24,7 @@ use super::instance::{Context, Pass};
 use super::observe::Seen;
 use super::{Error, Result, credentials, status};
 use crate::api::conditions::{UP_TO_DATE, Wanted};
-use crate::api::labels::{ADOPT, FIELD_MANAGER, INSTANCE, INSTANCE_UID, MANAGED_BY, MANAGER, MIGRATED};
+use crate::api::labels::{ADOPT, FIELD_MANAGER, INSTANCE, INSTANCE_UID, KOPF_FINALIZER, MANAGED_BY, MANAGER, MIGRATED};
 use crate::api::v1::{AdoptedStatus, OdooInstance, Phase};
 use crate::lifecycle::{Child, ChildState, Database, is_unsupported};
 use crate::resources::{HttpRoute, names, spec_hash};
@@ -45,9 +46,10 @@ impl Adoptions {
     }
 }
 
-/// Whether another operator stored the instance.
+/// Whether another operator stored the instance. One that could not be migrated yet has the Python operator's finalizer
+/// still, and its pods are taken over in the same way.
 pub fn was_anothers(instance: &OdooInstance) -> bool {
-    instance.annotations().contains_key(MIGRATED)
+    instance.annotations().contains_key(MIGRATED) || instance.finalizers().iter().any(|it| it == KOPF_FINALIZER)
 }
 
 /// Whether an instance may have a database that carries no mark of ours: it had one before this operator, which writes
@@ -65,7 +67,9 @@ pub fn is_held(pass: &Pass) -> bool {
 /// Takes an instance's objects over, and decides whether its pods move. True when the pass ends here, because status
 /// says something new that has to be stored before anything is done.
 pub async fn begin(context: &Context, instance: &OdooInstance, pass: &mut Pass) -> Result<bool> {
-    let known = context.stores.claims.get(&pass.owner.namespace, &names::filestore(&pass.owner.name)).is_some();
+    let claim = context.stores.claims.get(&pass.owner.namespace, &names::filestore(&pass.owner.name));
+    // Who else labels its objects as managed by an odoo-operator is in the store too.
+    let known = claim.is_some_and(|claim| claim.labels().contains_key(INSTANCE_UID));
     let old = was_anothers(instance) || pass.status.phase.is_some();
     if old && !known && !context.adoptions.looked().contains(&pass.owner.uid) {
         let found = Found::look(context, &pass.owner).await?;
@@ -158,10 +162,11 @@ pub async fn mark_database(context: &Context, pass: &Pass, seen: &Seen) -> Resul
         return Ok(());
     }
     // A foreground deletion takes the Secret first; the role's password does not matter any more then.
-    let password = match credentials::role_password(&context.client, &context.stores, &pass.owner).await? {
-        Some(password) => password,
-        None => credentials::random_hex(24)?,
-    };
+    let password =
+        match credentials::role_password(&context.client, &context.stores, &pass.instance, &pass.owner).await? {
+            Some(password) => password,
+            None => credentials::random_hex(24)?,
+        };
     context.databases.ensure(&pass.owner, target, true, &password).await
 }
 
@@ -208,24 +213,19 @@ impl Found {
 
     async fn label(self, context: &Context, owner: &Owner) -> Result<()> {
         let stores = &context.stores;
-        let labels = json!({"metadata": {"labels": {
-            MANAGED_BY: MANAGER, INSTANCE: names::label_value(&owner.name), INSTANCE_UID: owner.uid,
-        }}});
-        label(context, &stores.deployments, self.web, &labels).await?;
-        label(context, &stores.deployments, self.cron, &labels).await?;
-        label(context, &stores.services, self.service, &labels).await?;
-        label(context, &stores.ingresses, self.ingress, &labels).await?;
-        label(context, &stores.routes, self.route, &labels).await?;
+        label(context, &stores.deployments, self.web, owner, Some(in_v1)).await?;
+        label(context, &stores.deployments, self.cron, owner, Some(in_v1)).await?;
+        label(context, &stores.services, self.service, owner, Some(in_v1)).await?;
+        label(context, &stores.ingresses, self.ingress, owner, Some(in_v1)).await?;
+        label(context, &stores.routes, self.route, owner, Some(in_v1)).await?;
         // Last: that the store has it says that all the others have been labelled.
-        if let Some(claim) = &self.claim {
-            let others: Vec<_> = claim.owner_references().iter().filter(|it| it.uid != owner.uid).collect();
-            let mut patch = labels;
-            patch["metadata"]["ownerReferences"] = json!(others);
-            patch["metadata"]["resourceVersion"] = json!(claim.resource_version());
-            label(context, &stores.claims, self.claim, &patch).await?;
-        }
-        Ok(())
+        label(context, &stores.claims, self.claim, owner, None).await
     }
+}
+
+/// In the version that is served when v1alpha1 is not: the garbage collector would not find the owner otherwise.
+fn in_v1(reference: OwnerReference) -> OwnerReference {
+    OwnerReference { api_version: OdooInstance::api_version(&()).into_owned(), ..reference }
 }
 
 async fn anothers<K: ChildKind>(context: &Context, owner: &Owner, name: &str) -> Result<Option<K>> {
@@ -240,10 +240,24 @@ fn is_owned(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta, o
     meta.owner_references.iter().flatten().any(|reference| reference.uid == owner.uid)
 }
 
-async fn label<K: ChildKind>(context: &Context, cache: &Cache<K>, found: Option<K>, patch: &Value) -> Result<()> {
+/// Sets our labels, and what `refer` makes of the reference to the instance; none takes it away.
+async fn label<K: ChildKind>(
+    context: &Context,
+    cache: &Cache<K>,
+    found: Option<K>,
+    owner: &Owner,
+    refer: Option<fn(OwnerReference) -> OwnerReference>,
+) -> Result<()> {
     let Some(found) = found else { return Ok(()) };
+    let references = found.owner_references().iter().cloned();
+    let references: Vec<_> =
+        references.filter_map(|it| if it.uid == owner.uid { refer.map(|of| of(it)) } else { Some(it) }).collect();
+    let patch = json!({"metadata": {
+        "labels": {MANAGED_BY: MANAGER, INSTANCE: names::label_value(&owner.name), INSTANCE_UID: owner.uid},
+        "ownerReferences": references, "resourceVersion": found.resource_version(),
+    }});
     let api: Api<K> = Api::namespaced(context.client.clone(), &found.namespace().unwrap_or_default());
-    cache.wrote(merge(&api, &found, patch).await?);
+    cache.wrote(merge(&api, &found, &patch).await?);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::{digest, hmac, rand};
 use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::apply::{self, Owner};
 use super::stores::Stores;
-use super::{Error, Result};
+use super::{Error, Result, adopt};
 use crate::admission::consent::Reference;
 use crate::api::labels::{FIELD_MANAGER, RETAINED};
 use crate::api::v1::{OdooInstance, SecretKeyRef};
@@ -134,7 +134,7 @@ impl Credentials {
         // The existing operator's Secret holds the role's password and nothing else: it is kept.
         let db_password = match stored.as_ref().and_then(|stored| text(stored, resources::secret::PASSWORD_KEY)) {
             Some(password) => password,
-            None => older_password(client, stores, owner).await?.map_or_else(|| random_hex(24), Ok)?,
+            None => older_password(client, stores, instance, owner).await?.map_or_else(|| random_hex(24), Ok)?,
         };
         let secrets = hashes(db_password, password).await?;
         let desired = with_inputs(instance, owner, &secrets, resources::secret::user);
@@ -202,23 +202,40 @@ pub async fn read_key(client: &Client, namespace: &str, field: &str, reference: 
 }
 
 /// The role's password as the instance's Secret holds it.
-pub async fn role_password(client: &Client, stores: &Stores, owner: &Owner) -> Result<Option<SecretString>> {
+pub async fn role_password(
+    client: &Client,
+    stores: &Stores,
+    instance: &OdooInstance,
+    owner: &Owner,
+) -> Result<Option<SecretString>> {
     let secret = read(client, &owner.namespace, &names::user_secret(&owner.name)).await?;
     let secret = secret.filter(|secret| apply::is_ours(&secret.metadata, owner));
     match secret.and_then(|secret| text(&secret, resources::secret::PASSWORD_KEY)) {
         Some(password) => Ok(Some(password)),
-        None => older_password(client, stores, owner).await,
+        None => older_password(client, stores, instance, owner).await,
     }
 }
 
-/// The role's password where the existing operator's older releases kept it.
-async fn older_password(client: &Client, stores: &Stores, owner: &Owner) -> Result<Option<SecretString>> {
+/// The role's password where the existing operator's older releases kept it; of a taken-over instance without any
+/// Secret, the one that its pods run with, which another one would lock out.
+async fn older_password(
+    client: &Client,
+    stores: &Stores,
+    instance: &OdooInstance,
+    owner: &Owner,
+) -> Result<Option<SecretString>> {
     let name = names::older_user_secret(&owner.name);
-    if stores.secrets.get(&owner.namespace, &name).is_none_or(|meta| !apply::is_ours(&meta.metadata, owner)) {
+    if stores.secrets.get(&owner.namespace, &name).is_some_and(|meta| apply::is_ours(&meta.metadata, owner)) {
+        let secret = read(client, &owner.namespace, &name).await?;
+        return Ok(secret.and_then(|secret| text(&secret, resources::secret::PASSWORD_KEY)));
+    }
+    if !adopt::was_anothers(instance) {
         return Ok(None);
     }
-    let secret = read(client, &owner.namespace, &name).await?;
-    Ok(secret.and_then(|secret| text(&secret, resources::secret::PASSWORD_KEY)))
+    let api: Api<ConfigMap> = Api::namespaced(client.clone(), &owner.namespace);
+    let conf = adopt::live(&api, &names::odoo_conf(&owner.name)).await?;
+    let conf = conf.filter(|conf| apply::is_ours(&conf.metadata, owner));
+    Ok(conf.and_then(|conf| conf.data?.remove("db_password")).filter(|it| !it.is_empty()).map(SecretString::from))
 }
 
 fn named(namespace: &str, name: &str) -> Secret {

@@ -32,6 +32,8 @@ const FRESH: Duration = Duration::from_secs(3);
 const PATIENCE: Duration = Duration::from_mins(2);
 /// How often another operator's batch Job is looked at.
 const TAKEN_OVER_POLL: Duration = Duration::from_secs(5);
+/// What Kubernetes writes on the pods of a Job.
+const JOB_NAME: &str = "batch.kubernetes.io/job-name";
 /// Log lines of a failed step that are kept in status.
 const LOG_TAIL: i64 = 20;
 /// Bytes of a log tail that are kept in status.
@@ -90,7 +92,8 @@ async fn run(job: &OdooInitJob, context: &Context) -> Result<Action> {
     let instance = context.stores.instances.get(&namespace, &job.spec.odoo_instance_ref.name);
     let uid = job.uid().unwrap_or_default();
     let batch = batch(context, job).await?;
-    let watched = batch != BatchJob::Active || batch_name(job, &uid) == names::batch_job(&job.name_any(), &uid);
+    let own = batch_name(job, &uid) == names::batch_job(&job.name_any(), &uid);
+    let watched = own || batch != BatchJob::Active;
     let plan = decide_init(&JobContext {
         uid: &uid,
         phase: job.status.as_ref().and_then(|status| status.job.phase).unwrap_or_default(),
@@ -135,7 +138,11 @@ async fn run(job: &OdooInitJob, context: &Context) -> Result<Action> {
         }
         JobPlan::Fail(reason, message) => {
             // Nothing else may work on the database once the outcome is recorded.
-            if stop(context, job).await? { Action::await_change() } else { fail(context, job, reason, message).await? }
+            match stop(context, job).await? {
+                true if own => Action::await_change(),
+                true => Action::requeue(TAKEN_OVER_POLL),
+                false => fail(context, job, reason, message).await?,
+            }
         }
         JobPlan::CleanUp => {
             remove_batch(context, job).await?;
@@ -195,7 +202,7 @@ async fn batch(context: &Context, job: &OdooInitJob) -> Result<BatchJob> {
     };
     let Some(batch) = stored else { return Ok(BatchJob::Absent) };
     let status = batch.status.clone().unwrap_or_default();
-    let pod = pod(context, &namespace, &uid);
+    let pod = pod(context, job);
     if status.succeeded.unwrap_or(0) > 0 {
         return Ok(BatchJob::Succeeded(pod.as_deref().and_then(termination_message)));
     }
@@ -222,10 +229,14 @@ fn since(batch: &Job) -> Duration {
     age.and_then(|age| Duration::try_from(age).ok()).unwrap_or_default()
 }
 
-fn pod(context: &Context, namespace: &str, uid: &str) -> Option<Arc<Pod>> {
+/// The pod of its batch Job. That of another operator's Job has not our label.
+fn pod(context: &Context, job: &OdooInitJob) -> Option<Arc<Pod>> {
+    let uid = job.uid().unwrap_or_default();
+    let batch = batch_name(job, &uid);
     let all = context.stores.pods.all();
     all.into_iter().find(|pod| {
-        pod.namespace().as_deref() == Some(namespace) && pod.labels().get(JOB_UID).map(String::as_str) == Some(uid)
+        let is = |label: &str, value: &str| pod.labels().get(label).is_some_and(|it| it == value);
+        pod.namespace() == job.namespace() && (is(JOB_UID, &uid) || is(JOB_NAME, &batch))
     })
 }
 
@@ -360,7 +371,7 @@ async fn fail(context: &Context, job: &OdooInitJob, reason: &'static str, messag
 
 /// Stops the batch Job if its pod works. Whether it still does; the watch of pods says when it has ended.
 async fn stop(context: &Context, job: &OdooInitJob) -> Result<bool> {
-    let pod = pod(context, &job.namespace().unwrap_or_default(), &job.uid().unwrap_or_default());
+    let pod = pod(context, job);
     let phase = pod.as_ref().and_then(|pod| pod.status.as_ref()?.phase.as_deref());
     if !matches!(phase, Some("Running")) {
         return Ok(false);
@@ -372,7 +383,7 @@ async fn stop(context: &Context, job: &OdooInitJob) -> Result<bool> {
 /// The step that failed and the end of its log. A log that cannot be read is no reason not to record the failure.
 async fn why_failed(context: &Context, job: &OdooInitJob) -> String {
     let namespace = job.namespace().unwrap_or_default();
-    let Some(pod) = pod(context, &namespace, &job.uid().unwrap_or_default()) else {
+    let Some(pod) = pod(context, job) else {
         return "the pod failed and is gone; its log cannot be read".to_owned();
     };
     let api: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
@@ -401,8 +412,16 @@ async fn why_failed(context: &Context, job: &OdooInitJob) -> String {
 
 async fn remove_batch(context: &Context, job: &OdooInitJob) -> Result<()> {
     let namespace = job.namespace().unwrap_or_default();
-    let name = batch_name(job, &job.uid().unwrap_or_default());
-    match context.stores.jobs.get(&namespace, &name) {
+    let uid = job.uid().unwrap_or_default();
+    let name = batch_name(job, &uid);
+    let mut batch = context.stores.jobs.get(&namespace, &name);
+    if batch.is_none() && name != names::batch_job(&job.name_any(), &uid) {
+        // Another operator's Job is in no store.
+        let api: Api<Job> = Api::namespaced(context.client.clone(), &namespace);
+        let live = api.get_opt(&name).await.map_err(|source| Error::kube("read the batch Job of", job, source))?;
+        batch = live.filter(|batch| batch.owner_references().iter().any(|owner| owner.uid == uid)).map(Arc::new);
+    }
+    match batch {
         Some(batch) if batch.metadata.deletion_timestamp.is_none() => {
             apply::remove::<Job>(&context.client, &batch, PropagationPolicy::Background).await
         }

@@ -114,7 +114,10 @@ impl Migration {
         }
         // An API server that has not heard of it would store what it is given as it did before.
         uninstall::heard(&self.client, our_kind, Version::V1).await?;
-        let waiting = self.unmigrated(&resource).await?;
+        // Marked once, and stored otherwise since: a way back that was not finished, or the other operator in between.
+        // Then the marks of the objects do not tell how they are stored.
+        let all = is_marked(&crd);
+        let waiting = self.waiting(&resource, all).await?;
         let policy = policy(&crd);
         let (mut remaining, mut refused) = (i64::try_from(waiting.len()).unwrap_or(i64::MAX), 0);
         if remaining > 0 {
@@ -138,14 +141,15 @@ impl Migration {
         Ok(refused)
     }
 
-    async fn unmigrated(&self, resource: &ApiResource) -> Result<Vec<DynamicObject>, Error> {
+    /// The objects that have to be written: those without the mark, or all.
+    async fn waiting(&self, resource: &ApiResource, all: bool) -> Result<Vec<DynamicObject>, Error> {
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), resource);
         let (mut found, mut parameters) = (Vec::new(), ListParams::default().limit(PAGE));
         loop {
             let page = api.list(&parameters).await.map_err(|source| call("list", &resource.plural, source))?;
             let next = page.metadata.continue_.clone().filter(|token| !token.is_empty());
             let marked = |object: &DynamicObject| object.annotations().get(MIGRATED).is_some_and(|mark| mark == "v1");
-            found.extend(page.items.into_iter().filter(|object| !marked(object)));
+            found.extend(page.items.into_iter().filter(|object| all || !marked(object)));
             match next {
                 Some(token) => parameters.continue_token = Some(token),
                 None => return Ok(found),
@@ -181,7 +185,8 @@ impl Migration {
                         None => return Ok(true),
                     }
                 }
-                Err(kube::Error::Api(status)) if status.code == 422 || status.code == 400 => {
+                // 403 and 413: somebody's policy, or a limit. One object must not hold up all the others.
+                Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 413 | 422) => {
                     warn!(object = title, why = status.message, "a stored object cannot be migrated");
                     let note = format!("cannot be brought to bemade.org/v1, and is left as it is: {}", status.message);
                     self.context.events.warning_about(&reference(&stored), "NotMigrated", "Migrate", note).await;
@@ -203,7 +208,11 @@ impl Migration {
         policy: DeletionPolicy,
     ) -> Result<String, kube::Error> {
         let before = serde_json::to_value(stored).map_err(kube::Error::SerdeError)?;
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         if is_migrated(&before) {
+            // What changes nothing is stored all the same where it is stored in another version.
+            let same = json!({"metadata": {"resourceVersion": stored.resource_version()}});
+            api.patch(&stored.name_any(), &parameters, &Patch::Merge(same)).await?;
             return Ok(String::new());
         }
         let migrated = {
@@ -212,7 +221,6 @@ impl Migration {
             legacy::migrate(kind, &before, policy, &context)
         };
         let (mut after, name) = (migrated.object, stored.name_any());
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let mut version = stored.resource_version();
         if let Some(status) = merge_patch(&before["status"], &after["status"]) {
             // The mark comes last, so that an interruption between the three writes forgets none.
@@ -279,7 +287,11 @@ fn policy(crd: &CustomResourceDefinition) -> DeletionPolicy {
 }
 
 fn is_done(crd: &CustomResourceDefinition) -> bool {
-    stored_versions(crd) == [Version::V1.name()] && crd.annotations().get(MIGRATED).is_some_and(|mark| mark == "v1")
+    stored_versions(crd) == [Version::V1.name()] && is_marked(crd)
+}
+
+fn is_marked(crd: &CustomResourceDefinition) -> bool {
+    crd.annotations().get(MIGRATED).is_some_and(|mark| mark == "v1")
 }
 
 fn stored_versions(crd: &CustomResourceDefinition) -> &[String] {

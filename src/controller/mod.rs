@@ -10,6 +10,7 @@ pub mod cache;
 mod clusters_secret;
 pub mod consents;
 pub mod crds;
+mod creator;
 pub mod credentials;
 pub mod databases;
 mod desired;

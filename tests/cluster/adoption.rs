@@ -1,6 +1,9 @@
 //! Names that are taken, and both versions of the API.
 
-use super::world::{Namespace, eventually, shared};
+use serde_json::json;
+
+use super::takeover::existing;
+use super::world::{Namespace, eventually, shared, text};
 
 #[test]
 fn a_foreign_object_with_the_name_of_a_child_is_not_touched() {
@@ -127,4 +130,66 @@ spec: {{schedule: '0 3 * * *', template: {{odooInstanceRef: {{name: my-odoo}}, d
             (accepted["status"] == "False" && accepted["reason"] == "NotSupported").then_some(())
         });
     }
+}
+
+#[test]
+fn a_deployment_that_another_client_created_becomes_ours_altogether() {
+    let space = shared().namespace("creator");
+    space.apply(&space.quick_start("py").replace("  replicas: 1", "  suspend: true\n  replicas: 1"));
+    let object =
+        eventually("it is there", || Some(space.instance("py")).filter(|it| it["status"]["phase"].is_string()));
+    let labels =
+        json!({"app.kubernetes.io/managed-by": "odoo-operator", "bemade.org/instance-uid": object["metadata"]["uid"]});
+    let made = existing::applied(&object, "Running", 1).into_iter().filter(|it| it["kind"] == "Deployment");
+    let made: Vec<_> = made
+        .map(|mut deployment| {
+            deployment["metadata"]["labels"] = labels.clone();
+            deployment["spec"]["strategy"] = json!({"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1}});
+            deployment["spec"]["template"]["spec"]["containers"][0]["name"] = json!("odoo");
+            deployment
+        })
+        .collect();
+    let created =
+        space.kubectl(&["create", "--field-manager=OpenAPI-Generator", "--filename=-"], &existing::list(&made));
+    assert!(created.status.success(), "{}", text(&created));
+    existing::set_status(&space, "odooinstances.v1.bemade.org", "py", &json!({"adopted": {}}));
+    space.ok(&["patch", "odooinstances.v1.bemade.org", "py", "--type=merge", "-p", r#"{"spec": {"suspend": false}}"#]);
+    space.phase("py", "Running");
+    for name in ["py", "py-cron"] {
+        let deployment = space.json("deployment", name).unwrap();
+        let pod = &deployment["spec"]["template"]["spec"];
+        assert_eq!(pod["containers"].as_array().unwrap().len(), 1, "{pod:#}");
+        assert!(pod["volumes"].as_array().unwrap().iter().all(|volume| volume["configMap"].is_null()), "{pod:#}");
+        assert_eq!(deployment["spec"]["strategy"], json!({"type": "Recreate"}));
+    }
+}
+
+#[test]
+fn a_cancelled_job_of_another_operator_has_stopped_when_it_is_said_to_have_failed() {
+    let space = shared().namespace("cancelled");
+    space.world.ok(&["label", "namespace", &space.name, "pod-security.kubernetes.io/enforce-"]);
+    space.apply(&space.quick_start("shop").replace("  replicas: 1", "  suspend: true\n  replicas: 1"));
+    eventually("it is there", || space.instance("shop")["status"]["phase"].is_string().then_some(()));
+    existing::set_status(&space, "odooinstances.v1.bemade.org", "shop", &json!({"phase": "Initializing"}));
+    space.apply(
+        "{apiVersion: bemade.org/v1, kind: OdooInitJob, metadata: {name: old}, spec: {odooInstanceRef: {name: shop}}}",
+    );
+    let uid = space.json("odooinitjob", "old").unwrap()["metadata"]["uid"].clone();
+    let owner = json!({"apiVersion": "bemade.org/v1", "kind": "OdooInitJob", "name": "old", "uid": uid});
+    let labels = json!({"bemade.org/instance": "shop"});
+    let batch = json!({
+        "apiVersion": "batch/v1", "kind": "Job",
+        "metadata": {"name": "old-x7k2p", "namespace": space.name, "labels": labels, "ownerReferences": [owner]},
+        "spec": {"backoffLimit": 0, "template": {
+            "metadata": {"labels": labels, "annotations": {"test.bemade.org/outcome": "hang"}},
+            "spec": {"restartPolicy": "Never", "containers": [{"name": "init", "image": "odoo:18.0"}]},
+        }},
+    });
+    existing::create(&space, &[batch]);
+    let pods = || space.ok(&["get", "pods", "--selector=job-name=old-x7k2p", "-ojsonpath={.items[*].status.phase}"]);
+    eventually("its pod works", || (pods() == "Running").then_some(()));
+    existing::set_status(&space, "odooinitjobs", "old", &json!({"phase": "Running", "jobName": "old-x7k2p"}));
+    space.ok(&["patch", "odooinitjobs", "old", "--type=merge", "-p", r#"{"spec": {"cancel": true}}"#]);
+    eventually("it has failed", || (space.json("odooinitjob", "old")?["status"]["phase"] == "Failed").then_some(()));
+    assert_eq!(pods(), "", "two would fill one database");
 }

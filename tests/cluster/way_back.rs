@@ -197,6 +197,54 @@ fn from_the_existing_operator_to_ours_and_back() {
     install_existing(&world);
 }
 
+#[test]
+fn what_an_unfinished_way_back_stored_is_stored_as_v1_again() {
+    let world = World::start("unfinished-way-back");
+    let space = world.namespace("unfinished");
+    eventually("the CRD is marked", || {
+        (crd(&world)["metadata"]["annotations"]["bemade.org/migrated"] == "v1").then_some(())
+    });
+    let fresh = "  initialization: {mode: fresh, modules: [base, web]}\n  replicas: 1";
+    space.apply(&space.quick_start("shop").replace("  replicas: 1", fresh));
+    space.phase("shop", "Running");
+    let patch = |changes: Value| {
+        let changes = changes.to_string();
+        world.ok(&["patch", "crd", "odooinstances.bemade.org", "--type=json", "-p", &changes]);
+    };
+    let discovery = || world.ok(&["get", "--raw", "/apis/bemade.org/v1"]);
+    let before = discovery();
+    let versions = crd(&world)["spec"]["versions"].as_array().unwrap().clone();
+    let storage = |(at, version): (usize, &Value)| json!({"op": "replace", "path": format!("/spec/versions/{at}/storage"), "value": version["name"] == "v1alpha1"});
+    patch(versions.iter().enumerate().map(storage).collect());
+    eventually("the API server has heard", || (discovery() != before).then_some(()));
+    // As somebody wrote it before it came to its turn.
+    space.ok(&["annotate", "odooinstances.v1.bemade.org", "shop", "bemade.org/migrated=v1"]);
+    assert_eq!(crd(&world)["status"]["storedVersions"], json!(["v1", "v1alpha1"]));
+
+    world.kill_operator();
+    world.start_operator();
+    eventually("v1 alone is stored", || (crd(&world)["status"]["storedVersions"] == json!(["v1"])).then_some(()));
+    // Nobody converts any more: this is what is stored.
+    world.kill_operator();
+    patch(json!([{"op": "replace", "path": "/spec/conversion", "value": {"strategy": "None"}}]));
+    let modules = space.instance("shop")["spec"]["initialization"]["modules"].clone();
+    assert_eq!(modules, json!(["base", "web"]));
+
+    // And none begins while an instance is on its way out: its volume would go with it.
+    space.ok(&["delete", "odooinstances.v1.bemade.org", "shop", "--wait=false"]);
+    let held = crd(&world);
+    let mut back = Command::new(env!("CARGO_BIN_EXE_odoo-operator"));
+    back.args(["uninstall", "--to-v1alpha1", "--operator-namespace=odoo-operator", "--deployment="])
+        .args([format!("--postgres-host={}", env("PGHOST")), format!("--postgres-port={}", env("PGPORT"))])
+        .arg(format!("--postgres-admin-user={}", env("PG_ADMIN_USER")))
+        .arg(format!("--postgres-admin-password-file={}", world.folder.join("password").display()))
+        .env("KUBECONFIG", world.folder.join("plane/admin.kubeconfig"));
+    let back = back.output().unwrap();
+    assert!(!back.status.success() && text(&back).contains("are being deleted"), "{}", text(&back));
+    assert_eq!(crd(&world), held);
+    world.start_operator();
+}
+
 /// The existing operator finds what it left.
 fn as_it_was(world: &World, space: &Namespace<'_>, object: &Value, theirs: &[String]) {
     let back = crd(world);

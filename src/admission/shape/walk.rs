@@ -12,6 +12,8 @@ use crate::admission::violation::{Reason, Violation, quoted};
 pub(super) struct Walk {
     /// Whether fields that the schema does not have are reported.
     pub refuse_unknown: bool,
+    /// Whether what must not be there twice is taken out.
+    pub drop_twice: bool,
     /// What does not fit.
     pub found: Vec<Violation>,
 }
@@ -136,7 +138,7 @@ impl Walk {
         map.insert(name.to_owned(), field.placeholder());
     }
 
-    fn twice(&mut self, unique: &Unique, list: &[Value], path: &str) {
+    fn twice(&mut self, unique: &Unique, list: &mut Vec<Value>, path: &str) {
         let key_of = |item: &Value| match unique {
             Unique::No => None,
             Unique::Elements => Some(item.as_str().map_or_else(|| item.to_string(), str::to_owned)),
@@ -145,14 +147,24 @@ impl Walk {
                 Some(values.collect::<Vec<_>>().join(", "))
             }
         };
-        let mut seen = BTreeSet::new();
-        for (index, item) in list.iter().enumerate() {
-            if let Some(key) = key_of(item)
+        let mut order: Vec<usize> = (0..list.len()).collect();
+        // Of two variables with one name the last holds in a container.
+        if self.drop_twice && matches!(unique, Unique::Keys(_)) {
+            order.reverse();
+        }
+        let (mut seen, mut again) = (BTreeSet::new(), BTreeSet::new());
+        for index in order {
+            if let Some(key) = key_of(&list[index])
                 && !seen.insert(key.clone())
             {
                 let path = format!("{path}[{index}]");
                 self.wrong(Reason::Duplicate, &path, format!("{} is there twice", quoted(&key)));
+                again.insert(index);
             }
+        }
+        if self.drop_twice && !again.is_empty() {
+            let mut index = 0..;
+            list.retain(|_| !index.next().is_some_and(|index| again.contains(&index)));
         }
     }
 }

@@ -13,7 +13,9 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         let name = variable.name.as_str();
         let path = || format!("spec.extraEnv[{index}].name");
         if !is_legal(name) {
-            let message = format!("{} is no name of a variable; write one like LOG_LEVEL, without =", quoted(name));
+            // What stands behind it is a value, and may be a password.
+            let shown = name.split_once('=').map_or_else(|| name.to_owned(), |(name, _)| format!("{name}=…"));
+            let message = format!("{} is no name of a variable; write one like LOG_LEVEL, without =", quoted(&shown));
             findings.invalid(path(), message);
         } else if RESERVED.contains(&name) {
             findings.forbidden(path(), format!("{name} is set by the operator; remove it"));

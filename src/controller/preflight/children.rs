@@ -26,7 +26,25 @@ pub fn judge(world: &World, owner: &Owner) -> Vec<Finding> {
         })?;
         one(child, name, owner)
     });
-    found.collect()
+    let mut findings: Vec<_> = found.collect();
+    findings.extend(cron_beside(world, owner));
+    findings
+}
+
+/// Pods of a kind that an operator before did not have.
+fn cron_beside(world: &World, owner: &Owner) -> Option<Finding> {
+    let deployment = |name: &str| {
+        world.deployments.iter().find(|it| {
+            it.metadata.name.as_deref() == Some(name) && it.metadata.namespace.as_deref() == Some(&owner.namespace)
+        })
+    };
+    let (web, cron) = (names::web(&owner.name), names::cron(&owner.name));
+    let runs = deployment(&web).is_some_and(|web| is_ours(&web.metadata, owner));
+    (runs && deployment(&cron).is_none()).then(|| {
+        let message = "is made when the instance runs, unless cron.replicas is 0: pods for scheduled actions, beside \
+                       the pods that run";
+        Finding::change(format!("Deployment {cron}"), message)
+    })
 }
 
 fn one(child: &Child, name: &str, owner: &Owner) -> Option<Finding> {
@@ -55,4 +73,30 @@ fn one(child: &Child, name: &str, owner: &Owner) -> Option<Finding> {
         _ => "gets labels; what the instance says is applied to it",
     };
     Some(Finding::change(about, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::apps::v1::Deployment;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn pods_that_will_run_beside_those_that_do_are_told() {
+        let owner = Owner { namespace: "eu".into(), name: "shop".into(), uid: "u".into() };
+        let deployment = |name: &str| {
+            let owners = [json!({"apiVersion": "bemade.org/v1", "kind": "OdooInstance", "name": "shop", "uid": "u"})];
+            let metadata = json!({"name": name, "namespace": "eu", "ownerReferences": owners});
+            serde_json::from_value::<Deployment>(json!({"metadata": metadata})).unwrap()
+        };
+        let told = |names: &[&str]| {
+            let deployments = names.iter().map(|name| deployment(name)).collect();
+            let world = World { deployments, ..World::default() };
+            judge(&world, &owner).into_iter().map(|finding| finding.about).collect::<Vec<_>>()
+        };
+        assert_eq!(told(&["shop"]), ["Deployment shop-cron"]);
+        assert_eq!(told(&["shop", "shop-cron"]), [""; 0]);
+        assert_eq!(told(&[]), [""; 0]);
+    }
 }

@@ -9,10 +9,11 @@ use super::collect::{Stored, World};
 use super::report::{Finding, ObjectReport};
 use crate::admission::consent::{self, Consent, Reference, Referred};
 use crate::admission::legacy::{self, is_migrated};
+use crate::admission::shape;
 use crate::admission::subject::Kind;
 use crate::admission::validation::{self, Case, State};
 use crate::admission::{self, Clusters, InstanceFacts, Lookup, ObjectKey};
-use crate::api::labels::{ALLOW_FROM_NAMESPACES, KOPF_FINALIZER, STORED_BEFORE};
+use crate::api::labels::{ALLOW_FROM_NAMESPACES, INSTANCE_FINALIZER, KOPF_FINALIZER, STORED_BEFORE};
 use crate::api::settings::Settings;
 use crate::api::v1::{DeletionPolicy, OdooInstance};
 use crate::controller::apply::Owner;
@@ -99,7 +100,14 @@ fn one(world: &World, known: &Known, stored: &Stored, ctx: &admission::Context<'
     let found = legacy::migrate(stored.kind, object, policy, ctx);
     let going = object["metadata"]["deletionTimestamp"].is_string();
     if going {
-        findings.push(Finding::attention("metadata.deletionTimestamp", "it is being deleted: see that end first"));
+        let held = object["metadata"]["finalizers"].as_array().into_iter().flatten().any(|it| it == INSTANCE_FINALIZER);
+        let message = if stored.kind == Kind::Instance && !held {
+            "it is being deleted, and goes with what belongs to it, its volume claim too, when this operator removes its \
+             finalizer; its database stays: see that end first"
+        } else {
+            "it is being deleted: see that end first"
+        };
+        findings.push(Finding::attention("metadata.deletionTimestamp", message));
     } else if !migrated && stored.kind == Kind::Instance {
         if object["spec"]["deletionPolicy"].is_null() {
             findings.push(Finding::change("spec.deletionPolicy", format!("becomes {policy:?}: {why}")));
@@ -108,6 +116,9 @@ fn one(world: &World, known: &Known, stored: &Stored, ctx: &admission::Context<'
     }
     for lost in found.lost.iter().filter(|_| !migrated) {
         findings.push(Finding::attention(&lost.path, format!("is taken out: {}", lost.message)));
+    }
+    for gone in shape::unknown(stored.kind, &found.object["spec"]).iter().filter(|_| !migrated && !going) {
+        findings.push(Finding::attention(&gone.path, format!("is dropped with the first write: {}", gone.message)));
     }
     if object["metadata"]["finalizers"].as_array().into_iter().flatten().any(|it| it == KOPF_FINALIZER) {
         findings.push(Finding::change("metadata.finalizers", format!("{KOPF_FINALIZER} is removed")));
@@ -336,13 +347,22 @@ mod tests {
     fn an_instance_of_the_python_operator_is_told_what_is_repaired_and_that_its_data_stays() {
         let spec = json!({
             "replicas": "2", "adminPassword": "v3ry-s3cret", "ingress": {"hosts": ["a.example.com"], "issuer": []},
+            "adminPasword": "v3ry-s3cret",
         });
         let told = told(&world(&["v1"], vec![stored(Kind::Instance, "shop", spec)]));
         assert!(has(&told, "Change spec.replicas: is written as the schema wants it: text → number"), "{told:#?}");
         assert!(has(&told, "Attention spec.ingress.issuer: is taken out"), "{told:#?}");
+        assert!(has(&told, "Attention spec.adminPasword: is dropped with the first write"), "{told:#?}");
         assert!(has(&told, "Change spec.deletionPolicy: becomes Retain"), "{told:#?}");
         assert!(has(&told, "Change metadata.finalizers"), "{told:#?}");
         assert!(!has(&told, "v3ry-s3cret"), "{told:#?}");
+    }
+
+    #[test]
+    fn what_goes_with_an_instance_that_is_being_deleted_is_told() {
+        let mut going = stored(Kind::Instance, "shop", json!({"ingress": {"hosts": ["a.example.com"]}}));
+        going.object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        assert!(has(&told(&world(&["v1"], vec![going])), "its volume claim too"));
     }
 
     #[test]

@@ -34,7 +34,8 @@ pub async fn give_back(client: &Client, say: &(dyn Fn(String) + Sync)) -> Result
         let resource = kind.resource(Version::V1Alpha1);
         for object in list(client, kind, Version::V1Alpha1).await? {
             changed += i32::from(rewrite(client, &resource, &object, None).await?);
-            if kind.kind == "OdooInstance" {
+            // One that is going would take the volume along, which its deletion keeps or removes itself.
+            if kind.kind == "OdooInstance" && object.metadata.deletion_timestamp.is_none() {
                 instances.insert(object.uid().unwrap_or_default(), object.name_any());
             }
         }

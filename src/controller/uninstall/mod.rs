@@ -5,7 +5,7 @@
 //! run while an operator does.
 //!
 //! The order, and why:
-//! 1. Refuse, before anything is changed.
+//! 1. Refuse, before anything is changed; for the way back, store everything as v1alpha1 while somebody converts.
 //! 2. Scale the operator to 0 and wait until its pods are gone: it would put finalizers, CRDs and caBundle back.
 //!    Leaders that run elsewhere show when finalizers come back.
 //! 3. Look again: until now somebody may have created an instance.
@@ -68,6 +68,7 @@ pub struct Options {
 pub async fn uninstall(client: &Client, options: &Options, say: &(dyn Fn(String) + Sync)) -> Result<(), Error> {
     let version = if options.way_back.is_some() { Version::V1Alpha1 } else { Version::V1 };
     if options.way_back.is_some() {
+        refuse(client, options, Version::V1).await?;
         storage::to_v1alpha1(client, say).await?;
     } else {
         storage::is_v1(client).await?;
@@ -89,6 +90,7 @@ async fn let_go(
 ) -> Result<(), Error> {
     refuse(client, options, version).await?;
     if let Some(clusters) = &options.way_back {
+        storage::is_v1alpha1(client).await?;
         way_back::databases(client, clusters, say).await?;
     }
     operator::delete_webhooks(client, &options.configuration, say).await?;
@@ -104,9 +106,10 @@ async fn let_go(
 
 /// Why the operator cannot go yet.
 async fn refuse(client: &Client, options: &Options, version: Version) -> Result<(), Error> {
-    if options.retain || options.way_back.is_some() {
+    if options.retain {
         return Ok(());
     }
+    let goes_back = options.way_back.is_some();
     let mut deleting = Vec::new();
     let mut delete = Vec::new();
     for kind in OurKind::all().iter().filter(|kind| kind.kind == "OdooInstance") {
@@ -114,7 +117,7 @@ async fn refuse(client: &Client, options: &Options, version: Version) -> Result<
             let held = instance.finalizers().iter().any(|finalizer| finalizer == INSTANCE_FINALIZER);
             if instance.metadata.deletion_timestamp.is_some() && held {
                 deleting.push(key(&instance));
-            } else if asks_for_delete(&instance) {
+            } else if !goes_back && asks_for_delete(&instance) {
                 delete.push(key(&instance));
             }
         }

@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::api::{Patch, PatchParams};
+use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
@@ -15,6 +15,7 @@ use super::{Error, MANAGER, RETRY, list};
 use crate::api::GROUP;
 use crate::api::crds::Version;
 use crate::api::labels::{MIGRATED, STORED_BEFORE};
+use crate::api::v1::DeletionPolicy;
 use crate::controller::objects::{OurKind, is_not_found, key};
 
 /// How long the API server may take to hear of a changed CRD.
@@ -27,6 +28,18 @@ pub async fn is_v1(client: &Client) -> Result<(), Error> {
         let others: Vec<_> = stored.iter().filter(|version| *version != Version::V1.name()).cloned().collect();
         if !others.is_empty() {
             return Err(Error::NotMigrated { crd: kind.crd(), versions: others.join(", ") });
+        }
+    }
+    Ok(())
+}
+
+/// Fails while anything may be stored in another version than v1alpha1: an operator that was started after
+/// [`to_v1alpha1`] and before it was stopped has made v1 the stored version again, and nobody converts from here on.
+pub async fn is_v1alpha1(client: &Client) -> Result<(), Error> {
+    for kind in OurKind::all().into_iter().filter(|kind| kind.in_v1alpha1) {
+        let Some(crd) = read(client, &kind.crd()).await? else { continue };
+        if stored_versions(&crd) != [Version::V1Alpha1.name()] {
+            return Err(Error::NotStored(kind.crd()));
         }
     }
     Ok(())
@@ -52,9 +65,8 @@ pub async fn to_v1alpha1(client: &Client, say: &(dyn Fn(String) + Sync)) -> Resu
         let objects = list(client, &kind, Version::V1).await?;
         for object in &objects {
             let api = kind.api(client, Version::V1, &object.namespace().unwrap_or_default());
-            // Whatever is changed, what is written is the version of now. Without the mark it is taken over anew later.
-            let unmarked = json!({"metadata": {"annotations": {MIGRATED: null}}});
-            match api.patch(&object.name_any(), &params(), &Patch::Merge(unmarked)).await {
+            let patch = Patch::Merge(rewritten(&kind, object));
+            match api.patch(&object.name_any(), &params(), &patch).await {
                 Err(error) if is_not_found(&error) => {}
                 Err(source) => return Err(Error::call("rewrite", format!("{} {}", kind.kind, key(object)), source)),
                 Ok(_) => {}
@@ -72,6 +84,16 @@ pub async fn to_v1alpha1(client: &Client, say: &(dyn Fn(String) + Sync)) -> Resu
         say(format!("{} objects of {} are stored as v1alpha1", objects.len(), kind.crd()));
     }
     Ok(())
+}
+
+/// Whatever is changed, what is written is the version of now. Without the mark an object is taken over anew later, as
+/// one of v1alpha1's: what a deletion means until now has to stand in it by then.
+fn rewritten(kind: &OurKind, object: &DynamicObject) -> Value {
+    let mut patch = json!({"metadata": {"annotations": {MIGRATED: null}}});
+    if kind.kind == "OdooInstance" && object.data["spec"]["deletionPolicy"].is_null() {
+        patch["spec"] = json!({"deletionPolicy": DeletionPolicy::Retain});
+    }
+    patch
 }
 
 /// v1alpha1 becomes the stored version, and the API server has heard of it.
@@ -132,4 +154,22 @@ fn params() -> PatchParams {
 
 fn stored_versions(crd: &CustomResourceDefinition) -> Vec<String> {
     crd.status.as_ref().and_then(|status| status.stored_versions.clone()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_that_is_not_written_down_is_written_down_on_the_way_back() {
+        let kinds = OurKind::all();
+        let patch = |kind: &str, spec: Value| {
+            let kind = kinds.iter().find(|it| it.kind == kind).unwrap();
+            let object = json!({"metadata": {"name": "shop"}, "spec": spec});
+            rewritten(kind, &serde_json::from_value(object).unwrap())["spec"].clone()
+        };
+        assert_eq!(patch("OdooInstance", json!({})), json!({"deletionPolicy": "Retain"}));
+        assert_eq!(patch("OdooInstance", json!({"deletionPolicy": "Delete"})), Value::Null);
+        assert_eq!(patch("OdooBackupJob", json!({})), Value::Null);
+    }
 }

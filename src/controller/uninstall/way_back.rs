@@ -17,6 +17,8 @@ pub async fn databases(client: &Client, clusters: &[Cluster], say: &(dyn Fn(Stri
     for kind in OurKind::all().iter().filter(|kind| kind.kind == "OdooInstance") {
         instances = list(client, kind, Version::V1Alpha1).await?;
     }
+    // The database of one that is going stays marked as what it left.
+    instances.retain(|instance| instance.metadata.deletion_timestamp.is_none());
     for cluster in clusters {
         let mut handed = 0;
         for instance in &instances {

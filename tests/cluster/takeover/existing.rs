@@ -163,7 +163,7 @@ pub fn applied(object: &Value, phase: &str, replicas: i32) -> Vec<Value> {
     vec![
         json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata(object, &format!("{name}-odoo-conf")),
-            "data": {"odoo.conf": "[options]\nadmin_passwd = secret\n", "db_password": "clear"},
+            "data": {"odoo.conf": "[options]\nadmin_passwd = secret\n", "db_password": password(name)},
         }),
         json!({
             "apiVersion": "v1", "kind": "Service", "metadata": metadata(object, name),
@@ -197,19 +197,22 @@ pub fn created(object: &Value) -> Vec<Value> {
         (object["metadata"]["name"].as_str().unwrap(), object["metadata"]["namespace"].as_str().unwrap());
     // Older releases had another name for it.
     let secret = if name == "degraded" { format!("{name}-db-password") } else { format!("{name}-odoo-user") };
-    vec![
-        json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": metadata(object, &secret),
-            "stringData": {"username": format!("odoo.{namespace}.{name}"), "password": password(name)},
-        }),
-        json!({
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": metadata(object, &secret),
+        "stringData": {"username": format!("odoo.{namespace}.{name}"), "password": password(name)},
+    });
+    // And somebody may have lost it, while the pods ran on.
+    let secret = Some(secret).filter(|_| name != "stopped");
+    secret
+        .into_iter()
+        .chain([json!({
             "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata(object, &format!("{name}-filestore-pvc")),
             "spec": {
                 "accessModes": ["ReadWriteMany"], "storageClassName": "standard",
                 "resources": {"requests": {"storage": "3Gi"}},
             },
-        }),
-    ]
+        })])
+        .collect()
 }
 
 pub fn password(name: &str) -> String {

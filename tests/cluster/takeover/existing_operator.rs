@@ -165,6 +165,8 @@ fn the_existing_operators_instances_run_on_and_move_over_when_told() {
     settled_phases(&space);
     adopted_databases(&objects);
     unsupported(&space, &objects);
+    let secret = space.json("secret", "stopped-odoo-user").unwrap();
+    assert_eq!(secret["data"]["password"], base64(&existing::password("stopped")), "the one that its pods know");
     for (phase, wanted) in
         [("Starting", "Running"), ("Running", "Running"), ("Degraded", "Running"), ("Stopped", "Stopped")]
     {
@@ -206,6 +208,9 @@ fn settled_phases(space: &Namespace<'_>) {
             space.json("pvc", &name).filter(|claim| claim["metadata"]["ownerReferences"].is_null())
         });
         assert!(claim["metadata"]["labels"]["bemade.org/instance-uid"].is_string(), "{phase}");
+        // The garbage collector finds the owner also when v1alpha1 is not served any more.
+        let web = space.json("deployment", &existing::name(phase)).unwrap();
+        assert_eq!(web["metadata"]["ownerReferences"][0]["apiVersion"], "bemade.org/v1", "{phase}");
     }
     assert_eq!(space.phase("initfailed", "InitFailed")["status"]["phase"], "InitFailed");
     assert_eq!(space.phase("initializing", "Initializing")["status"]["phase"], "Initializing");
