@@ -62,7 +62,7 @@ pub fn judge(body: &[u8]) -> Option<[Vec<u8>; 2]> {
     Some([admission::review::mutate(body, &ctx).ok()?, admission::review::validate(body, &ctx).ok()?])
 }
 
-/// Whether an object of `kind` with `spec` is let in; at most the bounded memory is taken for it.
+/// Whether an object of `kind` with `spec` and the defaults is let in; at most the bounded memory is taken for it.
 pub fn allowed(kind: &str, plural: &str, spec: &Value) -> bool {
     let body = serde_json::to_vec(&json!({
         "apiVersion": "admission.k8s.io/v1",
@@ -82,7 +82,7 @@ pub fn allowed(kind: &str, plural: &str, spec: &Value) -> bool {
         },
     }))
     .expect("values are JSON");
-    let [_, answer] = bounded(&body, || judge(&body)).expect("it is a review");
+    let [answer, _] = bounded(&body, || judge(&body)).expect("it is a review");
     let answer: Value = serde_json::from_slice(&answer).expect("an answer is JSON");
     assert_eq!(answer["response"]["uid"], "1");
     answer["response"]["allowed"].as_bool().expect("an answer says whether")
