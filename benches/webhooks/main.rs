@@ -38,7 +38,7 @@ fn judge(count: usize) {
     let hooks = serve::hooks();
     let review = payload::review();
     for _ in 0..count {
-        std::hint::black_box((hooks.validate)(std::hint::black_box(&review)).unwrap());
+        assert!((hooks.validate)(std::hint::black_box(&review)).is_ok());
     }
 }
 

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use odoo_operator::admission::{self, Clusters, InstanceFacts, Lookup, ObjectKey};
 use odoo_operator::api::settings::Settings;
 use odoo_operator::conversion;
-use odoo_operator::server::{self, Hook, Hooks, Limits, NotAReview};
+use odoo_operator::server::{self, Hook, Hooks, Limits, NotAReview, Reply};
 use odoo_operator::tls::authority::Authority;
 use odoo_operator::tls::{Resolver, server_config};
 use tokio_util::sync::CancellationToken;
@@ -44,13 +44,16 @@ pub fn hooks() -> Hooks {
     let admission = |judge: fn(&[u8], &admission::Context<'_>) -> Result<Vec<u8>, admission::NotAReview>| -> Hook {
         let settings = Arc::clone(&settings);
         Arc::new(move |body: &[u8]| {
-            judge(body, &admission::Context { settings: &settings, lookup: &World }).map_err(NotAReview::because)
+            let answer = judge(body, &admission::Context { settings: &settings, lookup: &World });
+            answer.map(Reply::Answer).map_err(NotAReview::because)
         })
     };
     Hooks {
         mutate: admission(admission::review::mutate),
         validate: admission(admission::review::validate),
-        convert: Arc::new(|body: &[u8]| conversion::review::convert(body).map_err(NotAReview::because)),
+        convert: Arc::new(|body: &[u8]| {
+            conversion::review::convert(body).map(Reply::Answer).map_err(NotAReview::because)
+        }),
         answered: Arc::new(|_| {}),
     }
 }

@@ -54,7 +54,7 @@ pub fn validate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
         None
     };
     let heads = match &texts {
-        Some((object, old)) => Some((head_of(object)?, head_of(old)?)),
+        Some((object, old)) => Some((head_of(object.as_deref())?, head_of(old.as_deref())?)),
         None => None,
     };
     let incoming = match &heads {
@@ -146,7 +146,7 @@ impl<'a> Incoming<'a> {
     fn restored(&self) -> Option<Value> {
         let old = self.old.filter(|_| self.sent_as == Version::V1Alpha1)?;
         let whole = |head: &Head<'_>| json!({ "kind": self.kind.name(), "spec": spec_text(head).tree() });
-        let mut object = whole(&self.object);
+        let mut object = whole(self.object);
         let before = object.clone();
         conversion::restore_dropped(&whole(old), &mut object, self.kind.name());
         (object != before).then(|| object["spec"].take())
@@ -155,7 +155,7 @@ impl<'a> Incoming<'a> {
     fn judge(&self, restored: Option<Value>, defaults: bool, ctx: Context<'_>) -> Judged {
         // What came with the request is no state: the API server drops it.
         let status = self.old.and_then(|old| old.status);
-        let mut spec = restored.map_or_else(|| spec_text(&self.object), Text::Tree);
+        let mut spec = restored.map_or_else(|| spec_text(self.object), Text::Tree);
         // In that version everything that an instance has goes with it.
         let takes_all = self.kind == Kind::Instance && self.old.is_none() && self.sent_as == Version::V1Alpha1;
         let came = takes_all.then(|| spec.tree().into_owned());
@@ -187,11 +187,11 @@ impl<'a> Incoming<'a> {
         let mut findings = Findings::default();
         let Some(old) = &self.old else { return findings };
         let confirmation = |head: &Head<'_>| head.metadata.annotation(labels::CONFIRM_DELETE);
-        let (before, after) = (confirmation(old), confirmation(&self.object));
+        let (before, after) = (confirmation(old), confirmation(self.object));
         deletion::judge_confirmation(before.as_deref(), after.as_deref(), &mut findings);
 
         let old = spec_text(old).tree().into_owned();
-        let new = restored.cloned().unwrap_or_else(|| spec_text(&self.object).tree().into_owned());
+        let new = restored.cloned().unwrap_or_else(|| spec_text(self.object).tree().into_owned());
         match (self.kind.decode(&old), self.kind.decode(&new)) {
             (Ok(mut old), Ok(mut new)) => {
                 // A constant that one of both lacks is no difference.
@@ -230,7 +230,7 @@ impl<'a> Incoming<'a> {
     fn patch(&self, spec: Option<Value>, new: bool) -> Patch {
         let mut patch = Patch::default();
         if let Some(spec) = spec {
-            let came = json!({ "spec": spec_text(&self.object).tree() });
+            let came = json!({ "spec": spec_text(self.object).tree() });
             patch = json_patch::diff(&came, &json!({ "spec": spec }));
         }
         if new && self.kind == Kind::Instance {
@@ -246,8 +246,8 @@ impl<'a> Incoming<'a> {
     }
 }
 
-fn head_of(text: &Option<String>) -> Result<Option<Head<'_>>, NotAReview> {
-    text.as_deref().map(envelope::head).transpose()
+fn head_of(text: Option<&str>) -> Result<Option<Head<'_>>, NotAReview> {
+    text.map(envelope::head).transpose()
 }
 
 fn spec_text<'a>(head: &Head<'a>) -> Text<'a> {
