@@ -57,9 +57,9 @@ pub(super) struct Request<'a> {
     #[serde(borrow)]
     pub user_info: Option<UserInfo<'a>>,
     #[serde(borrow)]
-    pub object: Option<&'a RawValue>,
+    pub object: Option<Head<'a>>,
     #[serde(borrow)]
-    pub old_object: Option<&'a RawValue>,
+    pub old_object: Option<Head<'a>>,
 }
 
 /// What kind of object.
@@ -131,6 +131,27 @@ pub(super) fn parse(body: &[u8]) -> Result<Review<'_>, NotAReview> {
 /// Reads the top level of an object.
 pub(super) fn head(object: &str) -> Result<Head<'_>, NotAReview> {
     serde_json::from_str(object).map_err(|error| NotAReview::Parse(error.to_string()))
+}
+
+/// The objects of a review, whole. [`parse`] goes through the body once and keeps only what is judged.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Objects<'a> {
+    #[serde(borrow)]
+    pub object: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub old_object: Option<&'a RawValue>,
+}
+
+/// Reads the objects of a review that has been parsed.
+pub(super) fn objects(body: &[u8]) -> Result<Objects<'_>, NotAReview> {
+    #[derive(Deserialize)]
+    struct Whole<'a> {
+        #[serde(borrow)]
+        request: Objects<'a>,
+    }
+    let whole: Whole<'_> = serde_json::from_slice(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
+    Ok(whole.request)
 }
 
 /// What is answered.

@@ -47,9 +47,18 @@ pub fn validate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
         conversion::to_v1(&mut object, kind.name());
         serde_json::to_string(&object).ok()
     };
-    let converted = (request.kind.version == "v1alpha1").then(|| (as_v1(request.object), as_v1(request.old_object)));
-    let incoming = match &converted {
-        Some((object, old)) => Incoming::of(kind, request, object.as_deref(), old.as_deref())?,
+    let texts = if request.kind.version == "v1alpha1" {
+        let objects = envelope::objects(body)?;
+        Some((as_v1(objects.object), as_v1(objects.old_object)))
+    } else {
+        None
+    };
+    let heads = match &texts {
+        Some((object, old)) => Some((head_of(object.as_deref())?, head_of(old.as_deref())?)),
+        None => None,
+    };
+    let incoming = match &heads {
+        Some((object, old)) => Incoming::of(kind, request, object.as_ref(), old.as_ref())?,
         None => Incoming::read(kind, request)?,
     };
     let decision = incoming.validate(*ctx);
@@ -71,26 +80,25 @@ struct Incoming<'a> {
     name: String,
     generated: bool,
     namespace: &'a str,
-    object: Head<'a>,
-    old: Option<Head<'a>>,
+    object: &'a Head<'a>,
+    old: Option<&'a Head<'a>>,
 }
 
 impl<'a> Incoming<'a> {
     fn read(kind: Kind, request: &'a Request<'a>) -> Result<Self, NotAReview> {
-        let text = |raw: Option<&'a RawValue>| raw.map(RawValue::get);
-        Self::of(kind, request, text(request.object), text(request.old_object))
+        Self::of(kind, request, request.object.as_ref(), request.old_object.as_ref())
     }
 
     fn of(
         kind: Kind,
         request: &'a Request<'a>,
-        object: Option<&'a str>,
-        old: Option<&'a str>,
+        object: Option<&'a Head<'a>>,
+        old: Option<&'a Head<'a>>,
     ) -> Result<Self, NotAReview> {
-        let object = envelope::head(object.ok_or(NotAReview::Missing("object"))?)?;
+        let object = object.ok_or(NotAReview::Missing("object"))?;
         let old = match (&*request.operation, old) {
             ("UPDATE", None) => return Err(NotAReview::Missing("oldObject")),
-            ("UPDATE", Some(old)) => Some(envelope::head(old)?),
+            ("UPDATE", old) => old,
             _ => None,
         };
         let sent = request.request_kind.as_ref().unwrap_or(&request.kind);
@@ -131,14 +139,14 @@ impl<'a> Incoming<'a> {
     }
 
     fn old_is_going(&self) -> bool {
-        self.old.as_ref().is_some_and(|old| old.metadata.deletion_timestamp.is_some())
+        self.old.is_some_and(|old| old.metadata.deletion_timestamp.is_some())
     }
 
     /// The spec with what a v1alpha1 client dropped; `None` when nothing is to put back.
     fn restored(&self) -> Option<Value> {
-        let old = self.old.as_ref().filter(|_| self.sent_as == Version::V1Alpha1)?;
+        let old = self.old.filter(|_| self.sent_as == Version::V1Alpha1)?;
         let whole = |head: &Head<'_>| json!({ "kind": self.kind.name(), "spec": spec_text(head).tree() });
-        let mut object = whole(&self.object);
+        let mut object = whole(self.object);
         let before = object.clone();
         conversion::restore_dropped(&whole(old), &mut object, self.kind.name());
         (object != before).then(|| object["spec"].take())
@@ -146,8 +154,8 @@ impl<'a> Incoming<'a> {
 
     fn judge(&self, restored: Option<Value>, defaults: bool, ctx: Context<'_>) -> Judged {
         // What came with the request is no state: the API server drops it.
-        let status = self.old.as_ref().and_then(|old| old.status);
-        let mut spec = restored.map_or_else(|| spec_text(&self.object), Text::Tree);
+        let status = self.old.and_then(|old| old.status);
+        let mut spec = restored.map_or_else(|| spec_text(self.object), Text::Tree);
         // In that version everything that an instance has goes with it.
         let takes_all = self.kind == Kind::Instance && self.old.is_none() && self.sent_as == Version::V1Alpha1;
         let came = takes_all.then(|| spec.tree().into_owned());
@@ -164,7 +172,7 @@ impl<'a> Incoming<'a> {
             namespace: self.namespace,
             sent_as: self.sent_as,
             spec,
-            old: self.old.as_ref().map(spec_text),
+            old: self.old.map(spec_text),
             state: status.map_or_else(State::default, |status| State::parse(status.get())),
             defaults,
         };
@@ -179,11 +187,11 @@ impl<'a> Incoming<'a> {
         let mut findings = Findings::default();
         let Some(old) = &self.old else { return findings };
         let confirmation = |head: &Head<'_>| head.metadata.annotation(labels::CONFIRM_DELETE);
-        let (before, after) = (confirmation(old), confirmation(&self.object));
+        let (before, after) = (confirmation(old), confirmation(self.object));
         deletion::judge_confirmation(before.as_deref(), after.as_deref(), &mut findings);
 
         let old = spec_text(old).tree().into_owned();
-        let new = restored.cloned().unwrap_or_else(|| spec_text(&self.object).tree().into_owned());
+        let new = restored.cloned().unwrap_or_else(|| spec_text(self.object).tree().into_owned());
         match (self.kind.decode(&old), self.kind.decode(&new)) {
             (Ok(mut old), Ok(mut new)) => {
                 // A constant that one of both lacks is no difference.
@@ -222,7 +230,7 @@ impl<'a> Incoming<'a> {
     fn patch(&self, spec: Option<Value>, new: bool) -> Patch {
         let mut patch = Patch::default();
         if let Some(spec) = spec {
-            let came = json!({ "spec": spec_text(&self.object).tree() });
+            let came = json!({ "spec": spec_text(self.object).tree() });
             patch = json_patch::diff(&came, &json!({ "spec": spec }));
         }
         if new && self.kind == Kind::Instance {
@@ -236,6 +244,10 @@ impl<'a> Incoming<'a> {
         }
         patch
     }
+}
+
+fn head_of(text: Option<&str>) -> Result<Option<Head<'_>>, NotAReview> {
+    text.map(envelope::head).transpose()
 }
 
 fn spec_text<'a>(head: &Head<'a>) -> Text<'a> {

@@ -6,6 +6,7 @@
 
 mod docs;
 mod dropped;
+mod envelope;
 mod init_mode;
 mod lens;
 mod paths;

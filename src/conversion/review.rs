@@ -2,9 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
+use super::envelope;
 use super::table::KINDS;
 use super::tree::{Node, Object};
 use super::{rows_to_v1, rows_to_v1alpha1};
@@ -22,68 +20,57 @@ pub enum NotAReview {
     Kind(String),
 }
 
-#[derive(Deserialize)]
-struct Review<'a> {
-    #[serde(borrow, rename = "apiVersion")]
-    api_version: &'a RawValue,
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    request: Request<'a>,
-}
-
-#[derive(Deserialize)]
-struct Request<'a> {
-    #[serde(borrow)]
-    uid: &'a RawValue,
-    #[serde(borrow, rename = "desiredAPIVersion")]
-    desired: Cow<'a, str>,
-    /// An empty list may come as `null`: it is a Go slice.
-    #[serde(borrow)]
-    objects: Option<Vec<&'a RawValue>>,
-}
-
 /// Converts every object of the review in `body`, in their order; all or none.
 ///
-/// Of one object at a time only the top level, `spec` and the mapped status fields are opened; everything else is
-/// copied as bytes, so the answer is about as large as the body and the only other large thing in memory.
+/// The body is gone through once, and of one object at a time only the top level, `spec` and the mapped status fields
+/// are opened; everything else is copied as bytes, so the answer is about as large as the body and the only other large
+/// thing in memory.
 pub fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
     let text = std::str::from_utf8(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
-    let review: Review<'_> = serde_json::from_str(text).map_err(|error| NotAReview::Parse(error.to_string()))?;
+    // What rows add (names that are longer, an empty password, the original of a phase) is less than an eighth of any
+    // stored object: growing the answer at the end would copy all of it.
+    let mut out = Vec::with_capacity(body.len() + body.len() / 8 + 256);
+    out.extend_from_slice(b"{\"response\":{\"convertedObjects\":[");
+    let start = out.len();
+    let (mut count, mut outcome) = (0, Ok(()));
+    let each = &mut |desired: &str, object: Option<Object<'_>>| {
+        if outcome.is_ok() {
+            outcome = convert_next(desired, object, count, &mut out);
+        }
+        count += 1;
+    };
+    let review = envelope::read(text, each).map_err(|error| NotAReview::Parse(error.to_string()))?;
     if review.kind != "ConversionReview" {
         return Err(NotAReview::Kind(review.kind.into_owned()));
     }
-    let objects = review.request.objects.unwrap_or_default();
-    // What a row may add (names that are longer, an empty password, the original of a phase) is less than this: growing
-    // the answer at the end would copy all of it.
-    let mut out = Vec::with_capacity(body.len() + 96 * objects.len() + 256);
-    out.extend_from_slice(b"{\"apiVersion\":");
-    out.extend_from_slice(review.api_version.get().as_bytes());
-    out.extend_from_slice(b",\"kind\":\"ConversionReview\",\"response\":{\"uid\":");
-    out.extend_from_slice(review.request.uid.get().as_bytes());
-    out.extend_from_slice(b",\"convertedObjects\":[");
-    let start = out.len();
-    match convert_all(&review.request.desired, &objects, &mut out) {
-        Ok(()) => out.extend_from_slice(b"],\"result\":{\"status\":\"Success\"}}}"),
+    let result = match outcome.and_then(|()| known(&review.request.desired)) {
+        Ok(_) => serde_json::json!({ "status": "Success" }),
         Err(message) => {
             out.truncate(start);
-            let result = serde_json::json!({ "status": "Failure", "message": message });
-            out.extend_from_slice(format!("],\"result\":{result}}}}}").as_bytes());
+            serde_json::json!({ "status": "Failure", "message": message })
         }
-    }
+    };
+    let (uid, api_version) = (review.request.uid, review.api_version);
+    let end =
+        format!("],\"uid\":{uid},\"result\":{result}}},\"kind\":\"ConversionReview\",\"apiVersion\":{api_version}}}");
+    out.extend_from_slice(end.as_bytes());
     Ok(out)
 }
 
-fn convert_all(desired: &str, objects: &[&RawValue], out: &mut Vec<u8>) -> Result<(), String> {
-    let desired = version(desired)
-        .ok_or_else(|| format!("cannot convert to {desired:?}: this operator knows {GROUP}/v1 and {GROUP}/v1alpha1"))?;
-    for (at, raw) in objects.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        convert_one(raw.get(), desired, out).map_err(|reason| format!("{}: {reason}", name(raw.get(), at)))?;
+fn convert_next(desired: &str, object: Option<Object<'_>>, at: usize, out: &mut Vec<u8>) -> Result<(), String> {
+    let desired = known(desired)?;
+    let mut object = object.ok_or_else(|| format!("object {at}: it is no JSON object"))?;
+    if at > 0 {
+        out.push(b',');
     }
+    convert_one(&mut object, desired).map_err(|reason| format!("{}: {reason}", name(&mut object, at)))?;
+    object.write(out);
     Ok(())
+}
+
+fn known(desired: &str) -> Result<Version, String> {
+    version(desired)
+        .ok_or_else(|| format!("cannot convert to {desired:?}: this operator knows {GROUP}/v1 and {GROUP}/v1alpha1"))
 }
 
 fn version(api_version: &str) -> Option<Version> {
@@ -94,13 +81,11 @@ fn version(api_version: &str) -> Option<Version> {
     }
 }
 
-fn convert_one(raw: &str, desired: Version, out: &mut Vec<u8>) -> Result<(), String> {
-    let mut object = Object::parse(raw).ok_or("it is no JSON object")?;
-    let api_version = text(&mut object, "apiVersion").ok_or("it has no apiVersion")?;
+fn convert_one(object: &mut Object<'_>, desired: Version) -> Result<(), String> {
+    let api_version = text(object, "apiVersion").ok_or("it has no apiVersion")?;
     let from = version(&api_version).ok_or_else(|| format!("unknown apiVersion {api_version:?}"))?;
-    let kind = text(&mut object, "kind").ok_or("it has no kind")?;
+    let kind = text(object, "kind").ok_or("it has no kind")?;
     if from == desired {
-        out.extend_from_slice(raw.as_bytes());
         return Ok(());
     }
     let kind = KINDS
@@ -108,11 +93,10 @@ fn convert_one(raw: &str, desired: Version, out: &mut Vec<u8>) -> Result<(), Str
         .find(|known| *known == kind)
         .ok_or_else(|| format!("kind {kind:?} does not exist in both {GROUP}/v1 and {GROUP}/v1alpha1"))?;
     match desired {
-        Version::V1 => rows_to_v1(&mut object, kind),
-        Version::V1Alpha1 => rows_to_v1alpha1(&mut object, kind),
+        Version::V1 => rows_to_v1(object, kind),
+        Version::V1Alpha1 => rows_to_v1alpha1(object, kind),
     }
     object.put(&["apiVersion"], Node::New(format!("\"{GROUP}/{}\"", desired.name())));
-    object.write(out);
     Ok(())
 }
 
@@ -121,11 +105,10 @@ fn text(object: &mut Object<'_>, key: &str) -> Option<String> {
 }
 
 /// What an object is called in an error.
-fn name(raw: &str, at: usize) -> String {
-    let Some(mut object) = Object::parse(raw) else { return format!("object {at}") };
-    let kind = text(&mut object, "kind").unwrap_or_else(|| format!("object {at}"));
+fn name(object: &mut Object<'_>, at: usize) -> String {
+    let kind = text(object, "kind").unwrap_or_else(|| format!("object {at}"));
     let of = |object: &mut Object<'_>, key: &'static str| {
         object.at(&["metadata", key]).and_then(|node| node.as_str().map(Cow::into_owned)).unwrap_or_default()
     };
-    format!("{kind} {}/{}", of(&mut object, "namespace"), of(&mut object, "name"))
+    format!("{kind} {}/{}", of(object, "namespace"), of(object, "name"))
 }

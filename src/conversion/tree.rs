@@ -96,6 +96,17 @@ impl<'a> Object<'a> {
         serde_json::from_str(text).ok()
     }
 
+    /// Opens what a deserializer has found to be an object.
+    pub fn of_members<A: MapAccess<'a>>(mut map: A) -> Result<Self, A::Error> {
+        #[derive(Deserialize)]
+        struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
+        let mut members = Vec::with_capacity(8);
+        while let Some(Key(key)) = map.next_key()? {
+            members.push((key, Node::Raw(map.next_value::<&'a RawValue>()?.get())));
+        }
+        Ok(Self { members })
+    }
+
     /// Whether there is no member.
     pub fn is_empty(&self) -> bool {
         self.members.is_empty()
@@ -190,8 +201,6 @@ impl<'a> Object<'a> {
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Members;
-        #[derive(Deserialize)]
-        struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
 
         impl<'de> Visitor<'de> for Members {
             type Value = Object<'de>;
@@ -200,12 +209,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::with_capacity(8);
-                while let Some(Key(key)) = map.next_key()? {
-                    members.push((key, Node::Raw(map.next_value::<&'de RawValue>()?.get())));
-                }
-                Ok(Object { members })
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                Object::of_members(map)
             }
         }
         deserializer.deserialize_map(Members)

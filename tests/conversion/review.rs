@@ -62,6 +62,9 @@ fn a_failure_names_the_object_and_converts_none() {
         (bad("bemade.org/v1", "OdooBackupSchedule"), "v1alpha1", "OdooBackupSchedule ns/n: kind"),
         (bad("bemade.org/v2", "OdooInstance"), "v1alpha1", "OdooInstance ns/n: unknown apiVersion \"bemade.org/v2\""),
         (json!(5), "v1alpha1", "object 1: it is no JSON object"),
+        (json!([[{}], -1, 0.5, "a", true, null]), "v1alpha1", "object 1: it is no JSON object"),
+        (json!(null), "v1alpha1", "object 1: it is no JSON object"),
+        (json!("text"), "v1alpha1", "object 1: it is no JSON object"),
         (bad("bemade.org/v1", "OdooInstance"), "v3", "cannot convert to \"bemade.org/v3\""),
     ] {
         let answer = answer(&review_of(&[&good, &object], desired));
@@ -71,6 +74,30 @@ fn a_failure_names_the_object_and_converts_none() {
         assert_eq!(answer["response"]["uid"], "r-1");
         assert_eq!(answer["response"]["convertedObjects"], json!([]));
     }
+}
+
+#[test]
+fn the_order_of_the_request_does_not_matter() {
+    let object = r#"{"apiVersion":"bemade.org/v1","kind":"OdooInitJob","metadata":{"name":"a"},"spec":{}}"#;
+    let ask = |request: &str| {
+        answer(&format!(
+            r#"{{"request":{{{request}}},"kind":"ConversionReview","apiVersion":"apiextensions.k8s.io/v1"}}"#
+        ))
+    };
+    let first = ask(&format!(r#""desiredAPIVersion":"bemade.org/v1alpha1","uid":"1","objects":[{object},{object}]"#));
+    let last = ask(&format!(r#""objects":[{object},{object}],"uid":"1","desiredAPIVersion":"bemade.org/v1alpha1""#));
+    assert_eq!(first["response"]["convertedObjects"][1]["apiVersion"], "bemade.org/v1alpha1");
+    assert_eq!(first, last);
+}
+
+#[test]
+fn a_body_that_breaks_off_after_its_objects_is_no_review() {
+    let whole = review_of(&[&json!({ "apiVersion": "bemade.org/v1", "kind": "OdooInstance", "metadata": {} })], "v1");
+    for body in [&whole[..whole.len() - 1], &format!("{whole}]"), &whole.replace("\"uid\"", "\"Uid\"")] {
+        assert!(matches!(convert(body.as_bytes()), Err(NotAReview::Parse(_))), "{body}");
+    }
+    let twice = whole.replace("\"objects\"", "\"objects\":[],\"objects\"");
+    assert!(matches!(convert(twice.as_bytes()), Err(NotAReview::Parse(_))), "{twice}");
 }
 
 #[test]

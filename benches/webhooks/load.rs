@@ -1,0 +1,105 @@
+//! Clients as the API server is one: HTTP/1.1, TLS, connections that stay open.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::serve::Server;
+
+/// What to send, how often and for how long.
+pub struct Load<'a> {
+    pub path: &'a str,
+    pub body: &'a [u8],
+    pub connections: usize,
+    /// At most this long.
+    pub seconds: f64,
+    /// At most so many, on each connection.
+    pub requests: usize,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub struct Round {
+    /// Processor time of the server for one request, µs.
+    pub cpu_micros: f64,
+    /// Median of the latencies, ms.
+    pub p50_millis: f64,
+    /// 99th percentile of the latencies, ms.
+    pub p99_millis: f64,
+}
+
+impl Load<'_> {
+    /// Runs it against a server.
+    pub fn run(&self, server: &Server) -> Round {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(self.measure(server))
+    }
+
+    async fn measure(&self, server: &Server) -> Round {
+        let connector = TlsConnector::from(Arc::new(server.client()));
+        let head =
+            format!("POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", self.path, self.body.len());
+        let request = Arc::new([head.as_bytes(), self.body].concat());
+        let mut streams = Vec::new();
+        for _ in 0..self.connections {
+            let stream = TcpStream::connect(server.address).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            streams.push(connector.connect("localhost".try_into().unwrap(), stream).await.unwrap());
+        }
+        let cpu = server.cpu_seconds();
+        let until = Instant::now() + Duration::from_secs_f64(self.seconds);
+        let mut clients = tokio::task::JoinSet::new();
+        for stream in streams {
+            let (request, requests) = (Arc::clone(&request), self.requests);
+            clients.spawn(async move { talk(stream, &request, until, requests).await });
+        }
+        let mut latencies: Vec<Duration> = clients.join_all().await.concat();
+        let cpu = server.cpu_seconds() - cpu;
+        latencies.sort();
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
+        let count = latencies.len() as f64;
+        let millis = |at: usize| latencies[at.min(latencies.len() - 1)].as_secs_f64() * 1e3;
+        Round {
+            cpu_micros: cpu * 1e6 / count,
+            p50_millis: millis(latencies.len() / 2),
+            p99_millis: millis(latencies.len() * 99 / 100),
+        }
+    }
+}
+
+async fn talk(mut stream: TlsStream<TcpStream>, request: &[u8], until: Instant, requests: usize) -> Vec<Duration> {
+    let mut latencies = Vec::new();
+    let mut answer = Vec::with_capacity(64 << 10);
+    while Instant::now() < until && latencies.len() < requests {
+        let began = Instant::now();
+        stream.write_all(request).await.unwrap();
+        stream.flush().await.unwrap();
+        read(&mut stream, &mut answer).await;
+        latencies.push(began.elapsed());
+    }
+    latencies
+}
+
+/// One answer with a Content-Length; it must be a success.
+async fn read(stream: &mut TlsStream<TcpStream>, answer: &mut Vec<u8>) {
+    answer.clear();
+    let (head, length) = loop {
+        assert!(stream.read_buf(answer).await.unwrap() > 0, "the server closed");
+        if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = std::str::from_utf8(&answer[..end]).unwrap().to_ascii_lowercase();
+            assert!(head.starts_with("http/1.1 200"), "{head}");
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+            break (end + 4, length.trim().parse::<usize>().unwrap());
+        }
+    };
+    while answer.len() < head + length {
+        assert!(stream.read_buf(answer).await.unwrap() > 0, "the server closed");
+    }
+    let allowed = length > 1000 || answer.windows(14).any(|part| part == b"\"allowed\":true");
+    let converted = answer.windows(9).any(|part| part == b"\"Success\"");
+    assert!(allowed || converted, "{}", String::from_utf8_lossy(&answer[head..]));
+}
