@@ -1,27 +1,16 @@
 //! Reading a request body within its limits.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use http::StatusCode;
 use http_body_util::BodyExt;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
-/// Unit of the bytes-in-flight budget.
-const UNIT: usize = 1024;
+use super::lanes::{Lanes, Share};
 
-/// Bytes of bodies that may be held at once.
-#[derive(Clone)]
-pub struct Budget(Arc<Semaphore>);
-
-impl Budget {
-    /// A budget of this many bytes.
-    pub fn new(bytes: usize) -> Self {
-        Self(Arc::new(Semaphore::new(bytes.div_ceil(UNIT).min(Semaphore::MAX_PERMITS))))
-    }
-}
+/// An honest client has read its answer by then.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// Why a body was not read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,7 +19,7 @@ pub enum Refused {
     TooLarge(usize),
     /// Did not arrive in time.
     TooSlow(Duration),
-    /// Too many other bodies are held.
+    /// Too many other bodies are held: its turn did not come, or it was slow while others waited.
     Busy,
     /// The client went away or sent a broken frame.
     Broken,
@@ -46,52 +35,51 @@ impl Refused {
             Self::TooSlow(limit) => {
                 (StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive within {} s", limit.as_secs()))
             }
-            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once; try again".to_owned()),
+            Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many requests at once; try again".to_owned()),
             Self::Broken => (StatusCode::BAD_REQUEST, "the body ended early".to_owned()),
         }
     }
 }
 
-/// Reads a whole body. Memory is taken from the budget as bytes arrive, not as they are announced, so that a promise
-/// costs nothing. The permit is to be kept as long as the bytes are.
-pub async fn read(
-    body: Body,
-    announced: Option<usize>,
-    limit: usize,
-    budget: &Budget,
-    within: Duration,
-) -> Result<(Vec<u8>, OwnedSemaphorePermit), Refused> {
+/// Reads a whole body. The share is to be kept as long as the bytes and their answer are.
+pub async fn read(body: &mut Body, limit: usize, lanes: &Lanes, within: Duration) -> Result<(Vec<u8>, Share), Refused> {
+    let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     if announced.is_some_and(|length| length > limit) {
         return Err(Refused::TooLarge(limit));
     }
     let deadline = Instant::now() + within;
-    let mut body = body;
-    let mut bytes = Vec::with_capacity(announced.unwrap_or(0).min(64 * UNIT));
-    let mut permit = take(budget, 1, deadline).await?;
-    loop {
-        let frame = timeout_at(deadline, body.frame()).await.map_err(|_| Refused::TooSlow(within))?;
-        let Some(frame) = frame else {
-            return Ok((bytes, permit));
-        };
+    let share = timeout_at(deadline, lanes.enter(announced, limit)).await.map_err(|_| Refused::Busy)?;
+    let crowded_out = share.crowded_out(announced.unwrap_or(limit));
+    tokio::select! {
+        biased;
+        read = collect(body, announced, limit, share) => read,
+        () = crowded_out => Err(Refused::Busy),
+        () = sleep_until(deadline) => Err(Refused::TooSlow(within)),
+    }
+}
+
+/// Takes what a refused client still sends, for a moment: were it left unread, the refusal would be lost with it.
+pub async fn linger(mut body: Body) {
+    let _ = timeout(LINGER, async { while let Some(Ok(_)) = body.frame().await {} }).await;
+}
+
+async fn collect(
+    body: &mut Body,
+    announced: Option<usize>,
+    limit: usize,
+    mut share: Share,
+) -> Result<(Vec<u8>, Share), Refused> {
+    // What is not written to is not held: of what a client announces, only address space is taken.
+    let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
+    while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else {
             continue;
         };
         if bytes.len() + data.len() > limit {
             return Err(Refused::TooLarge(limit));
         }
-        let held = permit.num_permits() * UNIT;
-        let wanted = bytes.len() + data.len();
-        if wanted > held {
-            permit.merge(take(budget, (wanted - held).div_ceil(UNIT), deadline).await?);
-        }
+        share.grow(bytes.len() + data.len()).await;
         bytes.extend_from_slice(&data);
     }
-}
-
-async fn take(budget: &Budget, units: usize, deadline: Instant) -> Result<OwnedSemaphorePermit, Refused> {
-    let units = u32::try_from(units).map_err(|_| Refused::Busy)?;
-    timeout_at(deadline, Arc::clone(&budget.0).acquire_many_owned(units))
-        .await
-        .map_err(|_| Refused::Busy)?
-        .map_err(|_| Refused::Busy)
+    Ok((bytes, share))
 }

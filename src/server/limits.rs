@@ -9,12 +9,16 @@ const MIB: usize = 1024 * 1024;
 pub struct Limits {
     /// Largest body of an admission review, bytes.
     pub admission_body: usize,
+    /// Most JSON values in an admission review: each costs a hundred times the two bytes that it may be written with.
+    pub admission_values: usize,
     /// Largest body of a conversion review, bytes: a list is one review with every object in it.
     pub convert_body: usize,
-    /// Bytes of admission bodies held at once; more wait.
-    pub admission_in_flight: usize,
-    /// Bytes of conversion bodies held at once; more wait.
-    pub convert_in_flight: usize,
+    /// A body that announces no more than this is small, bytes.
+    pub small_body: usize,
+    /// Bytes of small bodies held at once; more wait.
+    pub small_in_flight: usize,
+    /// Bytes of large bodies held at once; more wait. One of the largest must fit.
+    pub large_in_flight: usize,
     /// A body larger than this is handled off the threads that serve connections, bytes.
     pub inline_body: usize,
     /// For the TLS handshake.
@@ -32,15 +36,19 @@ pub struct Limits {
     pub connections: usize,
     /// Streams at once on one HTTP/2 connection.
     pub streams: u32,
+    /// What is buffered of a connection in each direction, bytes: at most that of a head, and of bodies over HTTP/2.
+    pub ahead: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             admission_body: 16 * MIB,
+            admission_values: 512 * 1024,
             convert_body: 256 * MIB,
-            admission_in_flight: 128 * MIB,
-            convert_in_flight: 512 * MIB,
+            small_body: MIB,
+            small_in_flight: 64 * MIB,
+            large_in_flight: 256 * MIB,
             inline_body: MIB,
             handshake: Duration::from_secs(10),
             first_request: Duration::from_secs(30),
@@ -48,7 +56,8 @@ impl Default for Limits {
             idle: Duration::from_mins(2),
             drain: Duration::from_secs(20),
             connections: 4096,
-            streams: 250,
+            streams: 32,
+            ahead: 32 * 1024,
         }
     }
 }

@@ -120,6 +120,10 @@ where
     }
 }
 
+/// Ends a connection from elsewhere, at once; each of its requests has it among its extensions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Connection(pub CancellationToken);
+
 /// Serves one connection to its end, and ends it when nothing happens on it.
 async fn connection<S>(stream: S, app: Router, limits: &Limits, shutdown: &CancellationToken)
 where
@@ -130,14 +134,18 @@ where
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.streams)
-        .initial_stream_window_size(1024 * 1024)
-        .initial_connection_window_size(4 * 1024 * 1024)
+        .initial_stream_window_size(limits.ahead)
+        .initial_connection_window_size(limits.ahead)
+        .max_send_buf_size(limits.ahead as usize)
         .max_header_list_size(64 * 1024)
         .keep_alive_interval(limits.first_request)
         .keep_alive_timeout(limits.handshake);
+    builder.http1().max_buf_size(limits.ahead as usize);
     let activity = Arc::new(Activity::new());
-    let service = service_fn(|request: Request<Incoming>| {
+    let cut = Connection::default();
+    let service = service_fn(|mut request: Request<Incoming>| {
         let app = app.clone();
+        request.extensions_mut().insert(cut.clone());
         let busy = Activity::begin(&activity);
         async move {
             let _busy = busy;
@@ -156,6 +164,8 @@ where
                 }
                 return;
             }
+            // Its answer held what others waited for.
+            () = cut.0.cancelled() => return,
             () = shutdown.cancelled(), if !closing => {
                 closing = true;
                 connection.as_mut().graceful_shutdown();

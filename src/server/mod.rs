@@ -5,6 +5,7 @@
 
 mod body;
 pub mod hooks;
+mod lanes;
 mod leaving;
 pub mod limits;
 pub mod listener;

@@ -4,22 +4,25 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode, Version};
+use tokio::sync::Semaphore;
 
-use http_body_util::{BodyExt, Full};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-use super::body::{self, Budget};
+use super::body;
 use super::hooks::{self, Answered, Hook, Hooks, Outcome, Review};
+use super::lanes::{Lanes, Share};
 use super::limits::Limits;
+use super::listener::Connection;
 
 /// Where the existing operator's webhook configuration calls: answered as [`Review::Validate`].
 pub const OLD_VALIDATE_PATH: &str = "/validate-bemade-org-v1alpha1-odooinstance";
+
+/// Each may need a hundred MiB for the worst review.
+const MOST_WORKERS: usize = 2;
 
 /// One route: its hook and what its bodies may cost.
 struct Route {
@@ -27,7 +30,7 @@ struct Route {
     hook: Hook,
     answered: Arc<dyn Fn(Answered) + Send + Sync>,
     body_limit: usize,
-    budget: Budget,
+    lanes: Lanes,
     /// Large reviews judged at once: one a core, so that many of them leave the small ones their turn.
     workers: Arc<Semaphore>,
     limits: Limits,
@@ -36,20 +39,19 @@ struct Route {
 /// The router of the HTTPS port: `/mutate/v1`, `/validate/v1`, `/convert`, and the existing operator's path.
 pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = Arc::new(Semaphore::new(cores));
-    let admission = Budget::new(limits.admission_in_flight);
-    let conversion = Budget::new(limits.convert_in_flight);
+    let workers = Arc::new(Semaphore::new(cores.min(MOST_WORKERS)));
+    let lanes = Lanes::new(limits);
     let route = |review, hook: &Hook| {
-        let (body_limit, budget) = match review {
-            Review::Mutate | Review::Validate => (limits.admission_body, &admission),
-            Review::Convert => (limits.convert_body, &conversion),
+        let body_limit = match review {
+            Review::Mutate | Review::Validate => limits.admission_body,
+            Review::Convert => limits.convert_body,
         };
         post(answer).with_state(Arc::new(Route {
             review,
             hook: Arc::clone(hook),
             answered: Arc::clone(&hooks.answered),
             body_limit,
-            budget: budget.clone(),
+            lanes: lanes.clone(),
             workers: Arc::clone(&workers),
             limits: limits.clone(),
         }))
@@ -67,7 +69,7 @@ async fn answer(State(route): State<Arc<Route>>, request: Request<Body>) -> Resp
     let version = request.version();
     let (mut response, panicked) = judge(&route, request).await;
     if version < Version::HTTP_2 && !response.status().is_success() {
-        // What is left of a refused body is not worth reading.
+        // What is left of a refused body is not worth waiting for.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     (route.answered)(Answered { review: route.review, status: response.status(), took: started.elapsed(), panicked });
@@ -75,16 +77,23 @@ async fn answer(State(route): State<Arc<Route>>, request: Request<Body>) -> Resp
 }
 
 async fn judge(route: &Arc<Route>, request: Request<Body>) -> (Response, bool) {
-    let body = request.into_body();
-    let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    let read = body::read(body, announced, route.body_limit, &route.budget, route.limits.body_read);
-    let (bytes, permit) = match read.await {
+    let (mut head, mut body) = request.into_parts();
+    let connection = head.extensions.remove::<Connection>().unwrap_or_default();
+    // Over HTTP/2, each of many streams has a buffer.
+    let buffered = if head.version == Version::HTTP_2 { 0 } else { route.limits.ahead as usize };
+    let read = body::read(&mut body, route.body_limit, &route.lanes, route.limits.body_read);
+    let (bytes, share) = match read.await {
         Ok(read) => read,
         Err(refused) => {
+            tokio::spawn(body::linger(body));
             let (status, reason) = refused.answer();
             return (refusal(status, &reason), false);
         }
     };
+    let most = route.limits.admission_values;
+    if route.review != Review::Convert && bytes.len() > most && values(&bytes) > most {
+        return (refusal(StatusCode::BAD_REQUEST, &format!("the review has more than {most} values")), false);
+    }
     let bytes = Arc::new(bytes);
     let mut outcome = run(route, &route.hook, &bytes).await;
     if let Some(Outcome::After(reading)) = outcome {
@@ -95,8 +104,8 @@ async fn judge(route: &Arc<Route>, request: Request<Body>) -> (Response, bool) {
         return (refusal(StatusCode::SERVICE_UNAVAILABLE, "shutting down"), false);
     };
     match outcome {
-        Outcome::Answer(answer) => (review(answer, permit), false),
-        Outcome::Panicked(Some(answer)) => (review(answer, permit), true),
+        Outcome::Answer(answer) => (review(answer, share, buffered, connection), false),
+        Outcome::Panicked(Some(answer)) => (review(answer, share, buffered, connection), true),
         // A hook that has read what it asked for does not ask again.
         Outcome::Panicked(None) | Outcome::After(_) => {
             (refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal error"), true)
@@ -119,14 +128,16 @@ async fn run(route: &Arc<Route>, hook: &Hook, bytes: &Arc<Vec<u8>>) -> Option<Ou
     Some(called.await.unwrap_or(Outcome::Panicked(None)))
 }
 
-/// The answer keeps the request's share of the budget until its last byte is written or dropped.
-fn review(answer: Vec<u8>, permit: OwnedSemaphorePermit) -> Response {
+/// No fewer than the values that JSON has which is nowhere nested deeper than parsers go.
+fn values(json: &[u8]) -> usize {
+    json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
+}
+
+/// The answer to a review. Its room is kept until it is written, unless it fits into the buffer of its connection.
+fn review(answer: Vec<u8>, share: Share, buffered: usize, Connection(cut): Connection) -> Response {
     let length = answer.len();
-    let body = Full::from(answer).map_frame(move |frame| {
-        let _held = &permit;
-        frame
-    });
-    let mut response = Response::new(Body::new(body));
+    let answer = if length > buffered { share.hold(answer, cut) } else { Bytes::from(answer) };
+    let mut response = Response::new(Body::from(answer));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));

@@ -142,6 +142,12 @@ impl Space {
         serde_json::from_slice(&output.stdout).unwrap_or_default()
     }
 
+    /// Applies a manifest; `Err` is what kubectl says.
+    pub fn try_apply(&self, manifest: &str, options: &[&str]) -> Result<(), String> {
+        let output = self.kubectl(&[&["apply", "--filename=-"], options].concat(), manifest);
+        if output.status.success() { Ok(()) } else { Err(text(&output)) }
+    }
+
     /// Waits until an instance is in a phase; its object then.
     pub fn phase(&self, name: &str, phase: &str) -> Value {
         let until = Instant::now() + PATIENCE;

@@ -5,6 +5,7 @@
 
 mod cluster;
 mod outage;
+mod rollout;
 
 use cluster::{Space, eventually, space};
 use serde_json::json;

@@ -5,6 +5,7 @@
 mod certificates;
 mod connections;
 mod hostile;
+mod overload;
 mod probes;
 mod reviews;
 mod support;

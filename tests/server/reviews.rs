@@ -28,9 +28,16 @@ async fn send(app: &Router, path: &str, body: impl Into<Body>) -> (StatusCode, S
     (status, content_type.unwrap_or_default(), String::from_utf8(bytes.to_vec()).unwrap())
 }
 
+/// A body of this length that the measuring hook takes.
+fn sized(length: usize) -> Vec<u8> {
+    let mut body = vec![b' '; length];
+    body[0] = b'{';
+    body
+}
+
 /// Mebibytes without a Content-Length.
 fn streamed(mebibytes: usize) -> Body {
-    let piece = Bytes::from(vec![b'{'; MIB]);
+    let piece = Bytes::from(sized(MIB));
     Body::from_stream(stream::iter(0..mebibytes).map(move |_| Ok::<_, std::io::Error>(piece.clone())))
 }
 
@@ -55,7 +62,7 @@ async fn a_hook_that_has_to_read_first_answers_afterwards_to_the_same_body() {
     });
     let app = webhooks(&all(asks), &Limits::default());
     for length in [2, 2 * MIB] {
-        let (status, _, body) = send(&app, "/validate/v1", vec![b'{'; length]).await;
+        let (status, _, body) = send(&app, "/validate/v1", sized(length)).await;
         assert_eq!((status, body), (StatusCode::OK, format!(r#"{{"length":{length}}}"#)));
         let (status, _, body) = send(&app, "/validate/v1", vec![b'x'; length]).await;
         assert_eq!((status, body.as_str()), (StatusCode::BAD_REQUEST, "the body is not a JSON object\n"));
@@ -86,7 +93,22 @@ async fn bodies_over_the_limit_are_refused_announced_or_not() {
         assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE, "{path}");
         assert!(body.contains(&format!("{limit} MiB")), "{body}");
     }
-    assert_eq!(send(&app, "/mutate/v1", vec![b'{'; 17 * MIB]).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(send(&app, "/mutate/v1", sized(17 * MIB)).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn an_admission_review_of_more_values_than_an_object_has_is_refused() {
+    let app = webhooks(&all(measuring()), &Limits { admission_values: 10, ..Limits::default() });
+    let list = |values: usize| format!("{{{}", "[,".repeat(values / 2));
+    for path in PATHS {
+        assert_eq!(send(&app, path, list(8)).await.0, StatusCode::OK);
+        let (status, _, reason) = send(&app, path, list(10)).await;
+        if path == "/convert" {
+            assert_eq!(status, StatusCode::OK, "a list has as many as it likes");
+        } else {
+            assert_eq!((status, reason.as_str()), (StatusCode::BAD_REQUEST, "the review has more than 10 values\n"));
+        }
+    }
 }
 
 #[tokio::test]
@@ -149,7 +171,7 @@ async fn bytes_in_flight_are_bounded_and_every_turn_comes() {
     let (hook, started, release) = gated();
     let mut hooks = all(measuring());
     hooks.convert = hook;
-    let limits = Limits { convert_in_flight: 3 * MIB, inline_body: 1000, ..Limits::default() };
+    let limits = Limits { large_in_flight: 3 * MIB, inline_body: 1000, ..Limits::default() };
     let app = webhooks(&hooks, &limits);
     let convert = |app: Router| async move { send(&app, "/convert", vec![b'x'; 2 * MIB]).await };
     let first = tokio::spawn(convert(app.clone()));
@@ -169,13 +191,13 @@ async fn bytes_in_flight_are_bounded_and_every_turn_comes() {
 
 #[tokio::test]
 async fn when_no_turn_comes_the_client_is_told() {
-    let limits = Limits { convert_in_flight: MIB, body_read: Duration::from_millis(100), ..Limits::default() };
+    let limits = Limits { large_in_flight: MIB, body_read: Duration::from_millis(100), ..Limits::default() };
     let app = webhooks(&all(measuring()), &limits);
     let (status, _, body) = send(&app, "/convert", streamed(3)).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(body.contains("try again"), "{body}");
     // What it held is free again.
-    assert_eq!(send(&app, "/convert", vec![b'{'; MIB / 2]).await.0, StatusCode::OK);
+    assert_eq!(send(&app, "/convert", sized(MIB / 2)).await.0, StatusCode::OK);
 }
 
 #[tokio::test]
