@@ -4,8 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
+
+/// Most members of an opened object. The API server takes objects of 3 MiB, which cannot have so many; a body of 256 MiB
+/// could have enough to fill the memory.
+const MOST_MEMBERS: usize = 1 << 20;
 
 /// A JSON value: text that was not looked into, new text, or an opened object.
 #[derive(Debug)]
@@ -102,6 +106,9 @@ impl<'a> Object<'a> {
         struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
         let mut members = Vec::with_capacity(8);
         while let Some(Key(key)) = map.next_key()? {
+            if members.len() == MOST_MEMBERS {
+                return Err(A::Error::custom(format!("an object has more than {MOST_MEMBERS} members")));
+            }
             members.push((key, Node::Raw(map.next_value::<&'a RawValue>()?.get())));
         }
         Ok(Self { members })

@@ -113,6 +113,13 @@ fn what_is_no_review_is_refused() {
 }
 
 #[test]
+fn an_object_that_no_api_server_takes_is_refused_before_it_fills_the_memory() {
+    let body = review_of(&[], "v1").replace("[]", &format!("[{{{}\"a\":1}}]", "\"a\":1,".repeat(1 << 20)));
+    let refused = convert(body.as_bytes()).unwrap_err();
+    assert!(refused.to_string().contains("more than 1048576 members"), "{refused}");
+}
+
+#[test]
 fn the_answer_is_made_in_one_piece() {
     // Everything that rows may add to one object at once: memory is the answer's size, not twice that.
     let object = json!({
