@@ -14,11 +14,13 @@ use crate::serve::Server;
 pub struct Load<'a> {
     pub path: &'a str,
     pub body: &'a [u8],
-    pub connections: usize,
+    pub connections: u32,
     /// At most this long.
     pub seconds: f64,
     /// At most so many, on each connection.
     pub requests: usize,
+    /// From one request to the next, whichever connection it goes over; without, each follows its answer at once.
+    pub every: Option<Duration>,
 }
 
 /// What came out.
@@ -53,11 +55,22 @@ impl Load<'_> {
         let cpu = server.cpu_seconds();
         let until = Instant::now() + Duration::from_secs_f64(self.seconds);
         let mut clients = tokio::task::JoinSet::new();
-        for stream in streams {
+        let began = Instant::now();
+        for (turn, stream) in (0..).zip(streams) {
             let (request, requests) = (Arc::clone(&request), self.requests);
-            clients.spawn(async move { talk(stream, &request, until, requests).await });
+            let pace = self.every.map(|every| Pace { next: began + every * turn, every: every * self.connections });
+            clients.spawn(async move { talk(stream, &request, until, requests, pace).await });
         }
-        let mut latencies: Vec<Duration> = clients.join_all().await.concat();
+        // Were the client to sleep, waking it would be processor time of the server, the more of it the slower it is.
+        let awake = async {
+            loop {
+                tokio::task::yield_now().await;
+            }
+        };
+        let mut latencies: Vec<Duration> = tokio::select! {
+            all = clients.join_all() => all.concat(),
+            () = awake => unreachable!("it never ends"),
+        };
         let cpu = server.cpu_seconds() - cpu;
         latencies.sort();
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
@@ -71,10 +84,36 @@ impl Load<'_> {
     }
 }
 
-async fn talk(mut stream: TlsStream<TcpStream>, request: &[u8], until: Instant, requests: usize) -> Vec<Duration> {
+/// When one connection is to send.
+struct Pace {
+    next: Instant,
+    every: Duration,
+}
+
+impl Pace {
+    /// Waits for the next turn. Timers are too coarse for it.
+    async fn turn(&mut self) {
+        let turn = self.next;
+        self.next += self.every;
+        while Instant::now() < turn {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+async fn talk(
+    mut stream: TlsStream<TcpStream>,
+    request: &[u8],
+    until: Instant,
+    requests: usize,
+    mut pace: Option<Pace>,
+) -> Vec<Duration> {
     let mut latencies = Vec::new();
     let mut answer = Vec::with_capacity(64 << 10);
     while Instant::now() < until && latencies.len() < requests {
+        if let Some(pace) = &mut pace {
+            pace.turn().await;
+        }
         let began = Instant::now();
         stream.write_all(request).await.unwrap();
         stream.flush().await.unwrap();

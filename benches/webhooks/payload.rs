@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// managedFields as kubectl, the operator and a GitOps tool leave them: nobody judges them, and they are half of it.
+/// managedFields as kubectl, a GitOps tool and the operator leave them: nobody judges them, and they are half of it.
 fn managed_fields() -> Value {
     let fields = json!({
         "f:spec": {
@@ -18,13 +18,30 @@ fn managed_fields() -> Value {
             "f:tolerations": {}, "f:extraEnv": {".": {}, "k:{\"name\":\"A\"}": {".": {}, "f:name": {}, "f:value": {}}},
         },
     });
-    let entry = |manager: &str, operation: &str| {
+    let condition = json!({
+        ".": {}, "f:type": {}, "f:status": {}, "f:reason": {}, "f:message": {}, "f:lastTransitionTime": {},
+        "f:observedGeneration": {},
+    });
+    let status = json!({
+        "f:status": {
+            "f:phase": {}, "f:ready": {}, "f:dbInitialized": {}, "f:databaseName": {}, "f:activeCluster": {},
+            "f:readyReplicas": {}, "f:url": {},
+            "f:conditions": {
+                ".": {}, "k:{\"type\":\"Ready\"}": condition, "k:{\"type\":\"DatabaseReady\"}": condition,
+            },
+        },
+    });
+    let entry = |manager: &str, operation: &str, fields: &Value| {
         json!({
             "manager": manager, "operation": operation, "apiVersion": "bemade.org/v1", "time": "2026-11-21T00:00:00Z",
             "fieldsType": "FieldsV1", "fieldsV1": fields,
         })
     };
-    json!([entry("kubectl-client-side-apply", "Update"), entry("argocd-controller", "Apply")])
+    json!([
+        entry("kubectl-client-side-apply", "Update", &fields),
+        entry("argocd-controller", "Apply", &fields),
+        entry("odoo-operator", "Apply", &status),
+    ])
 }
 
 fn instance(at: usize, replicas: u32) -> Value {

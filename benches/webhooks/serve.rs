@@ -17,6 +17,11 @@ use odoo_operator::tls::authority::Authority;
 use odoo_operator::tls::{Resolver, server_config};
 use tokio_util::sync::CancellationToken;
 
+/// What the image tells the C library.
+fn tunables() -> &'static str {
+    include_str!("../../Dockerfile").lines().find_map(|line| line.strip_prefix("ENV GLIBC_TUNABLES=")).unwrap()
+}
+
 /// A cluster in which nothing collides.
 struct World;
 
@@ -98,7 +103,7 @@ impl Server {
         if Command::new("taskset").arg("--version").stdout(Stdio::null()).status().is_err() {
             command = Command::new(&own);
         }
-        let mut process = command.args(["serve", handler]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = command.env("GLIBC_TUNABLES", tunables()).args(["serve", handler]).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.next().unwrap().parse().unwrap();
         let ca = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");

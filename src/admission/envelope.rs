@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
+use super::cursor::{Broken, Cursor};
 use super::violation::{Reason, Violation};
 use crate::api::GROUP;
 
@@ -25,133 +25,235 @@ pub enum NotAReview {
 }
 
 /// A review with a request.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct Review<'a> {
-    #[serde(rename = "apiVersion", borrow)]
     pub api_version: Cow<'a, str>,
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
     pub request: Request<'a>,
 }
 
 /// What is asked.
 #[expect(clippy::struct_field_names, reason = "the names are Kubernetes'")]
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug)]
 pub(super) struct Request<'a> {
-    #[serde(borrow)]
     pub uid: Cow<'a, str>,
-    #[serde(borrow)]
     pub kind: GroupVersionKind<'a>,
-    #[serde(borrow)]
     pub request_kind: Option<GroupVersionKind<'a>>,
-    #[serde(borrow)]
     pub sub_resource: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     pub name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     pub namespace: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     pub operation: Cow<'a, str>,
-    #[serde(borrow)]
-    pub user_info: Option<UserInfo<'a>>,
-    #[serde(borrow)]
+    /// The name of the user who asks.
+    pub user: Option<Cow<'a, str>>,
     pub object: Option<Head<'a>>,
-    #[serde(borrow)]
     pub old_object: Option<Head<'a>>,
 }
 
 /// What kind of object.
-#[derive(Debug, Deserialize)]
+#[derive(Debug)]
 pub(super) struct GroupVersionKind<'a> {
-    #[serde(borrow)]
     pub group: Cow<'a, str>,
-    #[serde(borrow)]
     pub version: Cow<'a, str>,
-    #[serde(borrow)]
     pub kind: Cow<'a, str>,
 }
 
-/// Who asks.
-#[derive(Debug, Deserialize)]
-pub(super) struct UserInfo<'a> {
-    #[serde(borrow)]
-    pub username: Option<Cow<'a, str>>,
-}
-
-/// The top level of an object.
-#[derive(Debug, Default, Deserialize)]
+/// An object: the text of its parts, and what is looked at of its metadata.
+#[derive(Debug, Default)]
 pub(super) struct Head<'a> {
-    #[serde(borrow, default)]
+    /// All of it.
+    pub text: &'a str,
     pub metadata: Metadata<'a>,
-    #[serde(borrow)]
-    pub spec: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub status: Option<&'a RawValue>,
+    pub spec: Option<&'a str>,
+    pub status: Option<&'a str>,
 }
 
 /// The part of an object's metadata that is looked at.
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Default)]
 pub(super) struct Metadata<'a> {
-    #[serde(borrow)]
     pub name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     pub generate_name: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    pub deletion_timestamp: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub annotations: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub finalizers: Option<&'a RawValue>,
+    /// Whether the object is being deleted.
+    pub deleting: bool,
+    annotations: Option<&'a str>,
+    finalizers: Option<&'a str>,
 }
 
 impl Metadata<'_> {
     /// The value of one annotation.
     pub fn annotation(&self, name: &str) -> Option<String> {
-        let annotations: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(self.annotations?.get()).ok()?;
+        let annotations: serde_json::Map<String, serde_json::Value> = serde_json::from_str(self.annotations?).ok()?;
         annotations.get(name)?.as_str().map(str::to_owned)
     }
 
     /// The finalizers; `None` when the list is not there at all.
     pub fn finalizers(&self) -> Option<Vec<String>> {
-        serde_json::from_str(self.finalizers?.get()).ok()
+        serde_json::from_str(self.finalizers?).ok()
     }
 }
 
 /// Reads the outside of a review.
 pub(super) fn parse(body: &[u8]) -> Result<Review<'_>, NotAReview> {
     let text = std::str::from_utf8(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
-    let review: Review<'_> = serde_json::from_str(text).map_err(|error| NotAReview::Parse(error.to_string()))?;
-    if review.kind == "AdmissionReview" { Ok(review) } else { Err(NotAReview::Kind(review.kind.into_owned())) }
-}
-
-/// Reads the top level of an object.
-pub(super) fn head(object: &str) -> Result<Head<'_>, NotAReview> {
-    serde_json::from_str(object).map_err(|error| NotAReview::Parse(error.to_string()))
-}
-
-/// The objects of a review, whole. [`parse`] goes through the body once and keeps only what is judged.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Objects<'a> {
-    #[serde(borrow)]
-    pub object: Option<&'a RawValue>,
-    #[serde(borrow)]
-    pub old_object: Option<&'a RawValue>,
-}
-
-/// Reads the objects of a review that has been parsed.
-pub(super) fn objects(body: &[u8]) -> Result<Objects<'_>, NotAReview> {
-    #[derive(Deserialize)]
-    struct Whole<'a> {
-        #[serde(borrow)]
-        request: Objects<'a>,
+    let (mut api_version, mut kind, mut request) = (Place::of("apiVersion"), Place::of("kind"), Place::of("request"));
+    let mut json = Cursor::new(text);
+    let is_object = json.object(|name, json| match name {
+        "apiVersion" => api_version.put(string(json, name)?),
+        "kind" => kind.put(string(json, name)?),
+        "request" => request.put(request_of(json)?),
+        _ => skip(json),
+    })?;
+    if !is_object || !json.is_at_end() {
+        return Err(NotAReview::Parse("it is not one JSON object".to_owned()));
     }
-    let whole: Whole<'_> = serde_json::from_slice(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
-    Ok(whole.request)
+    match kind.needed()? {
+        kind if kind == "AdmissionReview" => {}
+        kind => return Err(NotAReview::Kind(kind.into_owned())),
+    }
+    Ok(Review { api_version: api_version.needed()?, request: request.needed()? })
+}
+
+/// Reads the outside of an object.
+pub(super) fn head(object: &str) -> Result<Head<'_>, NotAReview> {
+    head_of(&mut Cursor::new(object), "object")?.ok_or(NotAReview::Missing("object"))
+}
+
+fn request_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Request<'a>>, NotAReview> {
+    let (mut uid, mut kind, mut operation) = (Place::of("uid"), Place::of("kind"), Place::of("operation"));
+    let (mut object, mut old_object) = (Place::of("object"), Place::of("oldObject"));
+    let (mut request_kind, mut sub_resource) = (Place::of("requestKind"), Place::of("subResource"));
+    let (mut name, mut namespace, mut user) = (Place::of("name"), Place::of("namespace"), Place::of("userInfo"));
+    let is_object = json.object(|key, json| match key {
+        "uid" => uid.put(string(json, key)?),
+        "kind" => kind.put(kind_of(json)?),
+        "requestKind" => request_kind.put(kind_of(json)?),
+        "subResource" => sub_resource.put(string(json, key)?),
+        "name" => name.put(string(json, key)?),
+        "namespace" => namespace.put(string(json, key)?),
+        "operation" => operation.put(string(json, key)?),
+        "userInfo" => user.put(user_of(json)?),
+        "object" => object.put(head_of(json, key)?),
+        "oldObject" => old_object.put(head_of(json, key)?),
+        _ => skip(json),
+    })?;
+    if !is_object {
+        return Ok(None);
+    }
+    Ok(Some(Request {
+        uid: uid.needed()?,
+        kind: kind.needed()?,
+        request_kind: request_kind.value,
+        sub_resource: sub_resource.value,
+        name: name.value,
+        namespace: namespace.value,
+        operation: operation.needed()?,
+        user: user.value,
+        object: object.value,
+        old_object: old_object.value,
+    }))
+}
+
+fn kind_of<'a>(json: &mut Cursor<'a>) -> Result<Option<GroupVersionKind<'a>>, NotAReview> {
+    let (mut group, mut version, mut kind) = (Place::of("group"), Place::of("version"), Place::of("kind"));
+    let is_object = json.object(|key, json| match key {
+        "group" => group.put(string(json, key)?),
+        "version" => version.put(string(json, key)?),
+        "kind" => kind.put(string(json, key)?),
+        _ => skip(json),
+    })?;
+    if !is_object {
+        return Ok(None);
+    }
+    Ok(Some(GroupVersionKind { group: group.needed()?, version: version.needed()?, kind: kind.needed()? }))
+}
+
+fn user_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, NotAReview> {
+    let mut name = Place::of("username");
+    json.object(|key, json| if key == "username" { name.put(string(json, key)?) } else { skip(json) })?;
+    Ok(name.value)
+}
+
+fn head_of<'a>(json: &mut Cursor<'a>, of: &str) -> Result<Option<Head<'a>>, NotAReview> {
+    let (mut metadata, mut spec, mut status) = (Place::of("metadata"), Place::of("spec"), Place::of("status"));
+    let from = json.clone();
+    let is_object = json.object(|key, json| match key {
+        "metadata" => metadata.put(metadata_of(json)?),
+        "spec" => spec.put(part(json)?),
+        "status" => status.put(part(json)?),
+        _ => skip(json),
+    })?;
+    let text = from.until(json);
+    match (is_object, text) {
+        (true, _) => {
+            let metadata = metadata.value.unwrap_or_default();
+            Ok(Some(Head { text, metadata, spec: spec.value, status: status.value }))
+        }
+        (false, "null") => Ok(None),
+        (false, _) => Err(NotAReview::Parse(format!("{of} is not an object"))),
+    }
+}
+
+fn metadata_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Metadata<'a>>, NotAReview> {
+    let mut metadata = Metadata::default();
+    json.object(|key, json| {
+        match key {
+            "name" => metadata.name = string(json, key)?,
+            "generateName" => metadata.generate_name = string(json, key)?,
+            "deletionTimestamp" => metadata.deleting = part(json)?.is_some(),
+            "annotations" => metadata.annotations = part(json)?,
+            "finalizers" => metadata.finalizers = part(json)?,
+            _ => skip(json)?,
+        }
+        Ok::<_, NotAReview>(())
+    })?;
+    Ok(Some(metadata))
+}
+
+fn skip(json: &mut Cursor<'_>) -> Result<(), NotAReview> {
+    json.value()?;
+    Ok(())
+}
+
+/// The text of a value that is not null.
+fn part<'a>(json: &mut Cursor<'a>) -> Result<Option<&'a str>, NotAReview> {
+    Ok(Some(json.value()?).filter(|text| *text != "null"))
+}
+
+/// A string, or null.
+fn string<'a>(json: &mut Cursor<'a>, name: &str) -> Result<Option<Cow<'a, str>>, NotAReview> {
+    #[derive(Deserialize)]
+    struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
+    let value: Option<Text<'a>> =
+        serde_json::from_str(json.value()?).map_err(|error| NotAReview::Parse(format!("{name}: {error}")))?;
+    Ok(value.map(|Text(text)| text))
+}
+
+/// Where a member goes, which may be there once only.
+struct Place<T> {
+    name: &'static str,
+    value: Option<T>,
+}
+
+impl<T> Place<T> {
+    fn of(name: &'static str) -> Self {
+        Self { name, value: None }
+    }
+
+    fn put(&mut self, value: Option<T>) -> Result<(), NotAReview> {
+        if self.value.is_some() {
+            return Err(NotAReview::Parse(format!("{} is there twice", self.name)));
+        }
+        self.value = value;
+        Ok(())
+    }
+
+    fn needed(self) -> Result<T, NotAReview> {
+        self.value.ok_or_else(|| NotAReview::Parse(format!("{} is missing", self.name)))
+    }
+}
+
+impl From<Broken> for NotAReview {
+    fn from(_: Broken) -> Self {
+        Self::Parse("the JSON is broken".to_owned())
+    }
 }
 
 /// What is answered.

@@ -7,6 +7,7 @@
 
 pub mod consent;
 pub mod context;
+mod cursor;
 pub mod defaulting;
 mod deletion;
 mod envelope;

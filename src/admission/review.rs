@@ -2,7 +2,6 @@
 
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::context::Context;
@@ -23,7 +22,7 @@ pub fn mutate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
     let mut decision = Decision::default();
     let mut name = String::new();
     let own = ctx.settings.operator_user.as_deref();
-    let user = review.request.user_info.as_ref().and_then(|user| user.username.as_deref());
+    let user = review.request.user.as_deref();
     let is_own = own.is_some() && own == user;
     // A patch is laid on the version that came in, and only v1 is registered.
     if let Some(kind) = judged_kind(&review.request).filter(|_| !is_own && review.request.kind.version == "v1") {
@@ -42,17 +41,13 @@ pub fn validate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
         return Ok(envelope::answer(&review, &Decision::default(), ""));
     };
     // The existing operator's registration sends v1alpha1 as it is.
-    let as_v1 = |object: Option<&RawValue>| {
-        let mut object = serde_json::from_str(object?.get()).ok()?;
+    let as_v1 = |head: Option<&Head<'_>>| {
+        let mut object = serde_json::from_str(head?.text).ok()?;
         conversion::to_v1(&mut object, kind.name());
         serde_json::to_string(&object).ok()
     };
-    let texts = if request.kind.version == "v1alpha1" {
-        let objects = envelope::objects(body)?;
-        Some((as_v1(objects.object), as_v1(objects.old_object)))
-    } else {
-        None
-    };
+    let texts = (request.kind.version == "v1alpha1")
+        .then(|| (as_v1(request.object.as_ref()), as_v1(request.old_object.as_ref())));
     let heads = match &texts {
         Some((object, old)) => Some((head_of(object.as_deref())?, head_of(old.as_deref())?)),
         None => None,
@@ -112,7 +107,7 @@ impl<'a> Incoming<'a> {
     }
 
     fn mutate(&self, ctx: Context<'_>) -> Decision {
-        let deleting = self.object.metadata.deletion_timestamp.is_some() || self.old_is_going();
+        let deleting = self.object.metadata.deleting || self.old_is_going();
         let restored = self.restored();
         let (findings, defaulted) = if self.old_is_going() {
             (self.judge_deletion(restored.as_ref()), None)
@@ -139,7 +134,7 @@ impl<'a> Incoming<'a> {
     }
 
     fn old_is_going(&self) -> bool {
-        self.old.is_some_and(|old| old.metadata.deletion_timestamp.is_some())
+        self.old.is_some_and(|old| old.metadata.deleting)
     }
 
     /// The spec with what a v1alpha1 client dropped; `None` when nothing is to put back.
@@ -173,7 +168,7 @@ impl<'a> Incoming<'a> {
             sent_as: self.sent_as,
             spec,
             old: self.old.map(spec_text),
-            state: status.map_or_else(State::default, |status| State::parse(status.get())),
+            state: status.map_or_else(State::default, |status| State::parse(status)),
             defaults,
         };
         let mut judged = judge(&change, ctx);
@@ -251,7 +246,7 @@ fn head_of(text: Option<&str>) -> Result<Option<Head<'_>>, NotAReview> {
 }
 
 fn spec_text<'a>(head: &Head<'a>) -> Text<'a> {
-    Text::Raw(head.spec.map_or("{}", RawValue::get))
+    Text::Raw(head.spec.unwrap_or("{}"))
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Rule 2: quantities.
 
-use std::collections::BTreeMap;
-
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
@@ -33,11 +31,14 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
 }
 
 fn requirements(path: &str, resources: &ResourceRequirements, findings: &mut Findings) {
-    let requests = read(&format!("{path}.requests"), resources.requests.as_ref(), findings);
-    let limits = read(&format!("{path}.limits"), resources.limits.as_ref(), findings);
-    for (name, (nanos, request)) in requests {
-        if let Some((most, limit)) = limits.get(name)
-            && nanos > *most
+    for (name, Quantity(limit)) in resources.limits.iter().flatten() {
+        read(path, "limits", name, limit, findings);
+    }
+    for (name, Quantity(request)) in resources.requests.iter().flatten() {
+        let limit = resources.limits.as_ref().and_then(|limits| limits.get(name));
+        if let Some(nanos) = read(path, "requests", name, request, findings)
+            && let Some(Quantity(limit)) = limit
+            && legal(limit).is_ok_and(|most| nanos > most)
         {
             let message =
                 format!("{} is more than the limit {}; lower it or raise the limit", quoted(request), quoted(limit));
@@ -46,21 +47,19 @@ fn requirements(path: &str, resources: &ResourceRequirements, findings: &mut Fin
     }
 }
 
-type Read<'a> = BTreeMap<&'a str, (i128, &'a str)>;
-
-fn read<'a>(path: &str, quantities: Option<&'a BTreeMap<String, Quantity>>, findings: &mut Findings) -> Read<'a> {
-    let mut read = Read::new();
-    for (name, Quantity(quantity)) in quantities.into_iter().flatten() {
-        match nanos(quantity) {
-            None => findings.invalid(format!("{path}[{name}]"), format!("{} {HINT}", quoted(quantity))),
-            Some(nanos) if nanos < 0 => {
-                findings
-                    .invalid(format!("{path}[{name}]"), format!("{} is negative; write 0 or more", quoted(quantity)));
-            }
-            Some(nanos) => {
-                read.insert(name, (nanos, quantity));
-            }
-        }
+fn read(path: &str, list: &str, name: &str, quantity: &str, findings: &mut Findings) -> Option<i128> {
+    let legal = legal(quantity);
+    if let Err(wrong) = legal {
+        findings.invalid(format!("{path}.{list}[{name}]"), format!("{} {wrong}", quoted(quantity)));
     }
-    read
+    legal.ok()
+}
+
+/// Its value in billionths, or what is wrong.
+fn legal(quantity: &str) -> Result<i128, &'static str> {
+    match nanos(quantity) {
+        None => Err(HINT),
+        Some(nanos) if nanos < 0 => Err("is negative; write 0 or more"),
+        Some(nanos) => Ok(nanos),
+    }
 }

@@ -1,0 +1,215 @@
+//! JSON gone through from the front, where most of it is stepped over: half of a review are managedFields, which nobody
+//! here reads.
+//!
+//! What is stepped over is not checked: the API server wrote it, and whoever else sends reviews learns nothing from the
+//! answer. What is read is checked by who parses it.
+
+use wide::u8x16;
+
+/// Bytes looked at together.
+const BLOCK: usize = 64;
+
+/// A place in JSON text.
+#[derive(Clone)]
+pub(super) struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+/// The text is no JSON, as far as it was looked at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Broken;
+
+impl<'a> Cursor<'a> {
+    /// Before the first value.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0 }
+    }
+
+    /// Goes through the members of the object that comes next. `member` is told each name, as it is written, and leaves
+    /// the cursor behind the value. False, and the value is stepped over, if it is no object.
+    pub fn object<E: From<Broken>>(
+        &mut self,
+        mut member: impl FnMut(&'a str, &mut Self) -> Result<(), E>,
+    ) -> Result<bool, E> {
+        if self.next()? != b'{' {
+            self.value()?;
+            return Ok(false);
+        }
+        self.at += 1;
+        if self.next()? == b'}' {
+            self.at += 1;
+            return Ok(true);
+        }
+        loop {
+            if self.next()? != b'"' {
+                return Err(Broken.into());
+            }
+            let name = self.value()?;
+            if self.next()? != b':' {
+                return Err(Broken.into());
+            }
+            self.at += 1;
+            member(&name[1..name.len() - 1], self)?;
+            let separator = self.next()?;
+            self.at += 1;
+            match separator {
+                b',' => {}
+                b'}' => return Ok(true),
+                _ => return Err(Broken.into()),
+            }
+        }
+    }
+
+    /// Steps over the next value: its text.
+    pub fn value(&mut self) -> Result<&'a str, Broken> {
+        let first = self.next()?;
+        let rest = &self.text.as_bytes()[self.at..];
+        let length = match first {
+            b'"' => string(rest),
+            b'{' | b'[' => container(rest),
+            _ => rest
+                .iter()
+                .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
+                .or(Some(rest.len())),
+        };
+        let from = self.at;
+        self.at += length.filter(|length| *length > 0).ok_or(Broken)?;
+        self.text.get(from..self.at).ok_or(Broken)
+    }
+
+    /// The text from here to a later place.
+    pub fn until(mut self, end: &Self) -> &'a str {
+        // White space in front of a value is not part of it.
+        let _ = self.next();
+        self.text.get(self.at..end.at).unwrap_or_default()
+    }
+
+    /// Whether nothing but white space follows.
+    pub fn is_at_end(&mut self) -> bool {
+        self.next().is_err()
+    }
+
+    fn next(&mut self) -> Result<u8, Broken> {
+        loop {
+            match *self.text.as_bytes().get(self.at).ok_or(Broken)? {
+                b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
+                byte => return Ok(byte),
+            }
+        }
+    }
+}
+
+/// Length of the string that `json` begins with.
+fn string(json: &[u8]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        at += memchr::memchr2(b'"', b'\\', json.get(at..)?)?;
+        if json[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+/// Length of the object or list that `json` begins with.
+fn container(json: &[u8]) -> Option<usize> {
+    let (blocks, rest) = json.as_chunks::<BLOCK>();
+    let mut depth = Depth::default();
+    for (number, block) in blocks.iter().enumerate() {
+        if let Some(end) = depth.end_in(block) {
+            return Some(number * BLOCK + end);
+        }
+    }
+    let mut last = [b' '; BLOCK];
+    last[..rest.len()].copy_from_slice(rest);
+    depth.end_in(&last).map(|end| blocks.len() * BLOCK + end)
+}
+
+/// How deep in brackets the next block begins.
+#[derive(Default)]
+struct Depth {
+    brackets: u32,
+    /// All bits, in a string; no bit, outside.
+    in_string: u64,
+    /// Behind a backslash.
+    escaped: bool,
+}
+
+impl Depth {
+    /// The place behind the bracket that closes the outermost one, if it is in this block.
+    fn end_in(&mut self, block: &[u8; BLOCK]) -> Option<usize> {
+        let Bits { mut quotes, backslashes, opening, closing } = Bits::of(block);
+        if self.escaped || backslashes != 0 {
+            quotes &= !self.behind_backslashes(backslashes);
+        }
+        // Every bit becomes the parity of those up to it: set from a quote that opens to the one that closes.
+        let mut inside = quotes;
+        for shift in [1, 2, 4, 8, 16, 32] {
+            inside ^= inside << shift;
+        }
+        inside ^= self.in_string;
+        self.in_string = if inside >> (BLOCK - 1) == 1 { u64::MAX } else { 0 };
+        let (opening, closing) = (opening & !inside, closing & !inside);
+        if closing.count_ones() < self.brackets {
+            self.brackets = self.brackets + opening.count_ones() - closing.count_ones();
+            return None;
+        }
+        let mut brackets = opening | closing;
+        while brackets != 0 {
+            let at = brackets.trailing_zeros();
+            brackets &= brackets - 1;
+            if opening >> at & 1 == 1 {
+                self.brackets += 1;
+            } else {
+                self.brackets -= 1;
+            }
+            if self.brackets == 0 {
+                return Some(at as usize + 1);
+            }
+        }
+        None
+    }
+
+    /// The bytes that a backslash takes the meaning of.
+    fn behind_backslashes(&mut self, mut backslashes: u64) -> u64 {
+        let mut behind = u64::from(self.escaped);
+        backslashes &= !behind;
+        self.escaped = false;
+        while backslashes != 0 {
+            let backslash = backslashes & backslashes.wrapping_neg();
+            self.escaped = backslash >> (BLOCK - 1) == 1;
+            behind |= backslash << 1;
+            backslashes &= !(backslash | backslash << 1);
+        }
+        behind
+    }
+}
+
+/// What of a block is what; the first byte is the lowest bit.
+struct Bits {
+    quotes: u64,
+    backslashes: u64,
+    opening: u64,
+    closing: u64,
+}
+
+impl Bits {
+    fn of(block: &[u8; BLOCK]) -> Self {
+        let mut bits = Self { quotes: 0, backslashes: 0, opening: 0, closing: 0 };
+        for (number, lane) in block.as_chunks::<16>().0.iter().enumerate() {
+            let lane = u8x16::new(*lane);
+            // The two kinds of brackets differ in this bit alone.
+            let folded = lane | u8x16::splat(b'{' ^ b'[');
+            let equal = |lane: u8x16, byte| u64::from(lane.simd_eq(u8x16::splat(byte)).to_bitmask()) << (16 * number);
+            bits.quotes |= equal(lane, b'"');
+            bits.backslashes |= equal(lane, b'\\');
+            bits.opening |= equal(folded, b'{');
+            bits.closing |= equal(folded, b'}');
+        }
+        bits
+    }
+}
+
+#[cfg(test)]
+mod tests;

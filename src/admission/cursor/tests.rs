@@ -1,0 +1,94 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::{Broken, Cursor};
+
+/// Text in which everything that a scanner stumbles over is frequent, at all distances from a block's end.
+fn text() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        4 => "[a-z ]{0,40}",
+        1 => prop::sample::select(vec!["\"", "\\", "\\\\", "\\\"", "{", "}", "[", "]", ",", ":", "\u{1}", "é", "😀"])
+            .prop_map(str::to_owned),
+    ];
+    prop::collection::vec(part, 0..12).prop_map(|parts| parts.concat())
+}
+
+fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        text().prop_map(Value::from),
+    ];
+    leaf.prop_recursive(6, 64, 6, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
+            prop::collection::btree_map(text(), inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+fn members(json: &str) -> Result<Option<BTreeMap<String, &str>>, Broken> {
+    let mut members = BTreeMap::new();
+    let mut cursor = Cursor::new(json);
+    let is_object = cursor.object::<Broken>(|name, cursor| {
+        let name = serde_json::from_str(&format!("\"{name}\"")).unwrap();
+        members.insert(name, cursor.value()?);
+        Ok(())
+    })?;
+    assert!(cursor.is_at_end());
+    Ok(is_object.then_some(members))
+}
+
+proptest! {
+    #[test]
+    fn what_is_found_is_what_a_parser_finds(value in json(), pretty: bool) {
+        let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+        let padded = format!(" \n{text}\t");
+        let mut cursor = Cursor::new(&padded);
+        let before = cursor.clone();
+        prop_assert_eq!(cursor.value(), Ok(&*text));
+        prop_assert_eq!(before.until(&cursor), &text);
+        prop_assert!(cursor.is_at_end());
+
+        let found = members(&text).unwrap();
+        let wanted: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(&text).ok().filter(|_| value.is_object());
+        let wanted = wanted.map(|map| map.into_iter().map(|(name, value)| (name, value.get())).collect());
+        prop_assert_eq!(found, wanted);
+    }
+
+    #[test]
+    fn half_a_value_is_broken(value in json(), share in 0.0..1.0) {
+        let text = Value::from(vec![value]).to_string();
+        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "short")]
+        let most = (text.len() as f64 * share) as usize;
+        let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap();
+        prop_assert_eq!(Cursor::new(&text[..end]).value(), Err(Broken));
+    }
+
+    #[test]
+    fn anything_ends(text in "[{}\\[\\]\",:\\\\a1 é]{0,200}") {
+        let _ = Cursor::new(&text).value();
+        let _ = Cursor::new(&text).object::<Broken>(|_, cursor| cursor.value().map(drop));
+    }
+}
+
+#[test]
+fn a_deep_value_takes_no_stack() {
+    let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+    assert_eq!(Cursor::new(&deep).value(), Ok(&*deep));
+}
+
+#[test]
+fn what_is_no_object_is_stepped_over() {
+    for text in ["null", "5", "\"{}\"", "[{}]", "true"] {
+        assert_eq!(members(text), Ok(None), "{text}");
+    }
+    for text in ["", "{", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{1:2}", "{\"a\":1]"] {
+        assert_eq!(members(text).err(), Some(Broken), "{text}");
+    }
+}
