@@ -59,7 +59,8 @@ fn admission() {
         ("/validate/v1", "/validate/v1", Server::start("webhooks")),
         ("/mutate/v1", "/mutate/v1", Server::start("webhooks")),
     ];
-    let load = |path, seconds, every| Load { path, body: &review, connections: 16, seconds, requests: usize::MAX, every };
+    let load =
+        |path, seconds, every| Load { path, body: &review, connections: 16, seconds, requests: usize::MAX, every };
     let mut rounds: [Vec<[Round; 2]>; 3] = Default::default();
     for (_, path, server) in &servers {
         load(path, 1.0, None).run(server);
@@ -113,10 +114,18 @@ fn conversion() {
         let body = payload::conversion(objects);
         let server = Server::start("webhooks");
         // A small one first, so that what every connection costs is not counted.
-        Load { path: "/convert", body: &payload::conversion(1), connections: 1, seconds: 60.0, requests: 50, every: None }
-            .run(&server);
+        Load {
+            path: "/convert",
+            body: &payload::conversion(1),
+            connections: 1,
+            seconds: 60.0,
+            requests: 50,
+            every: None,
+        }
+        .run(&server);
         let before = server.peak_mib();
-        let measured = Load { path: "/convert", body: &body, connections: 1, seconds: 300.0, requests, every: None }.run(&server);
+        let measured =
+            Load { path: "/convert", body: &body, connections: 1, seconds: 300.0, requests, every: None }.run(&server);
         #[expect(clippy::cast_precision_loss, reason = "sizes of bodies are far below 2^52")]
         let body_mib = body.len() as f64 / f64::from(1 << 20);
         let grew =

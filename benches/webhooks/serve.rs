@@ -17,9 +17,10 @@ use odoo_operator::tls::authority::Authority;
 use odoo_operator::tls::{Resolver, server_config};
 use tokio_util::sync::CancellationToken;
 
-/// What the image tells the C library.
-fn tunables() -> &'static str {
-    include_str!("../../Dockerfile").lines().find_map(|line| line.strip_prefix("ENV GLIBC_TUNABLES=")).unwrap()
+/// What the image tells the C library, unless this process was told something else.
+fn tunables() -> String {
+    let image = || include_str!("../../Dockerfile").lines().find_map(|line| line.strip_prefix("ENV GLIBC_TUNABLES="));
+    std::env::var("GLIBC_TUNABLES").unwrap_or_else(|_| image().unwrap().to_owned())
 }
 
 /// A cluster in which nothing collides.
@@ -103,7 +104,8 @@ impl Server {
         if Command::new("taskset").arg("--version").stdout(Stdio::null()).status().is_err() {
             command = Command::new(&own);
         }
-        let mut process = command.env("GLIBC_TUNABLES", tunables()).args(["serve", handler]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process =
+            command.env("GLIBC_TUNABLES", tunables()).args(["serve", handler]).stdout(Stdio::piped()).spawn().unwrap();
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
         let address = lines.next().unwrap().parse().unwrap();
         let ca = lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n");

@@ -15,9 +15,10 @@ pub fn nanos(text: &str) -> Option<i128> {
     if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
         return None;
     }
-    let digits = whole.bytes().chain(fraction.bytes()).try_fold(0_i128, |digits, byte| {
-        digits.checked_mul(10)?.checked_add(i128::from(byte - b'0'))
-    })?;
+    let digits = whole
+        .bytes()
+        .chain(fraction.bytes())
+        .try_fold(0_i128, |digits, byte| digits.checked_mul(10)?.checked_add(i128::from(byte - b'0')))?;
     let scale = i32::try_from(fraction.len()).ok()?;
     let (factor, exponent) = suffix_of(suffix)?;
     let value = digits.checked_mul(factor)?;
