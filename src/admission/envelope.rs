@@ -4,11 +4,11 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::cursor::{Broken, Cursor};
 use super::violation::{Reason, Violation};
 use crate::api::GROUP;
+use crate::conversion::cursor::{Broken, Cursor, Place};
 
 /// The body is no AdmissionReview with a request, so there is nobody to answer to: HTTP 400.
 #[derive(Debug, thiserror::Error)]
@@ -96,10 +96,10 @@ pub(super) fn parse(body: &[u8]) -> Result<Review<'_>, NotAReview> {
     let (mut api_version, mut kind, mut request) = (Place::of("apiVersion"), Place::of("kind"), Place::of("request"));
     let mut json = Cursor::new(text);
     let is_object = json.object(|name, json| match name {
-        "apiVersion" => api_version.put(string(json, name)?),
-        "kind" => kind.put(string(json, name)?),
+        "apiVersion" => api_version.put(json.string(name)?),
+        "kind" => kind.put(json.string(name)?),
         "request" => request.put(request_of(json)?),
-        _ => skip(json),
+        _ => json.skip(),
     })?;
     if !is_object || !json.is_at_end() {
         return Err(NotAReview::Parse("it is not one JSON object".to_owned()));
@@ -116,23 +116,23 @@ pub(super) fn head(object: &str) -> Result<Head<'_>, NotAReview> {
     head_of(&mut Cursor::new(object), "object")?.ok_or(NotAReview::Missing("object"))
 }
 
-fn request_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Request<'a>>, NotAReview> {
+fn request_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Request<'a>>, Broken> {
     let (mut uid, mut kind, mut operation) = (Place::of("uid"), Place::of("kind"), Place::of("operation"));
     let (mut object, mut old_object) = (Place::of("object"), Place::of("oldObject"));
     let (mut request_kind, mut sub_resource) = (Place::of("requestKind"), Place::of("subResource"));
     let (mut name, mut namespace, mut user) = (Place::of("name"), Place::of("namespace"), Place::of("userInfo"));
     let is_object = json.object(|key, json| match key {
-        "uid" => uid.put(string(json, key)?),
+        "uid" => uid.put(json.string(key)?),
         "kind" => kind.put(kind_of(json)?),
         "requestKind" => request_kind.put(kind_of(json)?),
-        "subResource" => sub_resource.put(string(json, key)?),
-        "name" => name.put(string(json, key)?),
-        "namespace" => namespace.put(string(json, key)?),
-        "operation" => operation.put(string(json, key)?),
+        "subResource" => sub_resource.put(json.string(key)?),
+        "name" => name.put(json.string(key)?),
+        "namespace" => namespace.put(json.string(key)?),
+        "operation" => operation.put(json.string(key)?),
         "userInfo" => user.put(user_of(json)?),
         "object" => object.put(head_of(json, key)?),
         "oldObject" => old_object.put(head_of(json, key)?),
-        _ => skip(json),
+        _ => json.skip(),
     })?;
     if !is_object {
         return Ok(None);
@@ -151,13 +151,13 @@ fn request_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Request<'a>>, NotARevi
     }))
 }
 
-fn kind_of<'a>(json: &mut Cursor<'a>) -> Result<Option<GroupVersionKind<'a>>, NotAReview> {
+fn kind_of<'a>(json: &mut Cursor<'a>) -> Result<Option<GroupVersionKind<'a>>, Broken> {
     let (mut group, mut version, mut kind) = (Place::of("group"), Place::of("version"), Place::of("kind"));
     let is_object = json.object(|key, json| match key {
-        "group" => group.put(string(json, key)?),
-        "version" => version.put(string(json, key)?),
-        "kind" => kind.put(string(json, key)?),
-        _ => skip(json),
+        "group" => group.put(json.string(key)?),
+        "version" => version.put(json.string(key)?),
+        "kind" => kind.put(json.string(key)?),
+        _ => json.skip(),
     })?;
     if !is_object {
         return Ok(None);
@@ -165,20 +165,20 @@ fn kind_of<'a>(json: &mut Cursor<'a>) -> Result<Option<GroupVersionKind<'a>>, No
     Ok(Some(GroupVersionKind { group: group.needed()?, version: version.needed()?, kind: kind.needed()? }))
 }
 
-fn user_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, NotAReview> {
+fn user_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Broken> {
     let mut name = Place::of("username");
-    json.object(|key, json| if key == "username" { name.put(string(json, key)?) } else { skip(json) })?;
+    json.object(|key, json| if key == "username" { name.put(json.string(key)?) } else { json.skip() })?;
     Ok(name.value)
 }
 
-fn head_of<'a>(json: &mut Cursor<'a>, of: &str) -> Result<Option<Head<'a>>, NotAReview> {
+fn head_of<'a>(json: &mut Cursor<'a>, of: &str) -> Result<Option<Head<'a>>, Broken> {
     let (mut metadata, mut spec, mut status) = (Place::of("metadata"), Place::of("spec"), Place::of("status"));
     let from = json.clone();
     let is_object = json.object(|key, json| match key {
         "metadata" => metadata.put(metadata_of(json)?),
         "spec" => spec.put(part(json)?),
         "status" => status.put(part(json)?),
-        _ => skip(json),
+        _ => json.skip(),
     })?;
     let text = from.until(json);
     match (is_object, text) {
@@ -187,72 +187,34 @@ fn head_of<'a>(json: &mut Cursor<'a>, of: &str) -> Result<Option<Head<'a>>, NotA
             Ok(Some(Head { text, metadata, spec: spec.value, status: status.value }))
         }
         (false, "null") => Ok(None),
-        (false, _) => Err(NotAReview::Parse(format!("{of} is not an object"))),
+        (false, _) => Err(Broken::Type(of.to_owned(), "an object")),
     }
 }
 
-fn metadata_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Metadata<'a>>, NotAReview> {
+fn metadata_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Metadata<'a>>, Broken> {
     let mut metadata = Metadata::default();
     json.object(|key, json| {
         match key {
-            "name" => metadata.name = string(json, key)?,
-            "generateName" => metadata.generate_name = string(json, key)?,
+            "name" => metadata.name = json.string(key)?,
+            "generateName" => metadata.generate_name = json.string(key)?,
             "deletionTimestamp" => metadata.deleting = part(json)?.is_some(),
             "annotations" => metadata.annotations = part(json)?,
             "finalizers" => metadata.finalizers = part(json)?,
-            _ => skip(json)?,
+            _ => json.skip()?,
         }
-        Ok::<_, NotAReview>(())
+        Ok(())
     })?;
     Ok(Some(metadata))
 }
 
-fn skip(json: &mut Cursor<'_>) -> Result<(), NotAReview> {
-    json.value()?;
-    Ok(())
-}
-
 /// The text of a value that is not null.
-fn part<'a>(json: &mut Cursor<'a>) -> Result<Option<&'a str>, NotAReview> {
+fn part<'a>(json: &mut Cursor<'a>) -> Result<Option<&'a str>, Broken> {
     Ok(Some(json.value()?).filter(|text| *text != "null"))
 }
 
-/// A string, or null.
-fn string<'a>(json: &mut Cursor<'a>, name: &str) -> Result<Option<Cow<'a, str>>, NotAReview> {
-    #[derive(Deserialize)]
-    struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
-    let value: Option<Text<'a>> =
-        serde_json::from_str(json.value()?).map_err(|error| NotAReview::Parse(format!("{name}: {error}")))?;
-    Ok(value.map(|Text(text)| text))
-}
-
-/// Where a member goes, which may be there once only.
-struct Place<T> {
-    name: &'static str,
-    value: Option<T>,
-}
-
-impl<T> Place<T> {
-    fn of(name: &'static str) -> Self {
-        Self { name, value: None }
-    }
-
-    fn put(&mut self, value: Option<T>) -> Result<(), NotAReview> {
-        if self.value.is_some() {
-            return Err(NotAReview::Parse(format!("{} is there twice", self.name)));
-        }
-        self.value = value;
-        Ok(())
-    }
-
-    fn needed(self) -> Result<T, NotAReview> {
-        self.value.ok_or_else(|| NotAReview::Parse(format!("{} is missing", self.name)))
-    }
-}
-
 impl From<Broken> for NotAReview {
-    fn from(_: Broken) -> Self {
-        Self::Parse("the JSON is broken".to_owned())
+    fn from(broken: Broken) -> Self {
+        Self::Parse(broken.to_string())
     }
 }
 

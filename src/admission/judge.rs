@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::context::{Clusters, Context};
-use super::cursor::{Broken, Cursor};
 use super::defaulting::{self, Source};
 use super::shape;
 use super::subject::{Kind, Spec};
@@ -13,6 +12,7 @@ use super::validation::{self, Case, State};
 use super::violation::{Findings, Reason, Violation};
 use super::{overlay, path};
 use crate::api::crds::Version;
+use crate::conversion::cursor::{Broken, Cursor};
 
 /// An object that is created or changed.
 pub(super) struct Change<'a> {
@@ -157,7 +157,8 @@ fn compared(spec: &str) -> Option<[Option<&str>; COMPARED.len()]> {
         if let Ok(at) = COMPARED.binary_search(&name) {
             texts[at] = Some(text);
         }
-        if name.contains('\\') { Err(Broken) } else { Ok(()) }
+        // A name with an escape may be one of them.
+        if name.contains('\\') { Err(Broken::Syntax(0)) } else { Ok(()) }
     });
     (is_object == Ok(true)).then_some(texts)
 }

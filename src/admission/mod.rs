@@ -7,7 +7,6 @@
 
 pub mod consent;
 pub mod context;
-mod cursor;
 pub mod defaulting;
 mod deletion;
 mod envelope;

@@ -168,7 +168,7 @@ impl<'a> Incoming<'a> {
             sent_as: self.sent_as,
             spec,
             old: self.old.map(spec_text),
-            state: status.map_or_else(State::default, |status| State::parse(status)),
+            state: status.map_or_else(State::default, State::parse),
             defaults,
         };
         let mut judged = judge(&change, ctx);

@@ -2,26 +2,18 @@
 //! list of 100 MB is neither read twice nor held as a tree.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-
+use super::cursor::{Broken, Cursor, Place};
 use super::tree::Object;
 
 /// What surrounds the objects.
 #[derive(Debug)]
 pub(super) struct Envelope<'a> {
-    pub api_version: &'a RawValue,
+    /// As JSON.
+    pub api_version: &'a str,
     pub kind: Cow<'a, str>,
-    pub request: Request<'a>,
-}
-
-/// What is asked.
-#[derive(Debug)]
-pub(super) struct Request<'a> {
-    pub uid: &'a RawValue,
+    /// As JSON.
+    pub uid: &'a str,
     pub desired: Cow<'a, str>,
 }
 
@@ -29,183 +21,54 @@ pub(super) struct Request<'a> {
 pub(super) type Each<'e, 'a> = &'e mut dyn FnMut(&str, Option<Object<'a>>);
 
 /// Reads a review.
-pub(super) fn read<'a>(text: &'a str, each: Each<'_, 'a>) -> serde_json::Result<Envelope<'a>> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let envelope = OfReview(each).deserialize(&mut json)?;
-    json.end()?;
-    Ok(envelope)
-}
-
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-/// Sets what may be there once only.
-fn once<T, E: Error>(place: &mut Option<T>, value: T, name: &'static str) -> Result<(), E> {
-    if place.replace(value).is_some() { Err(E::duplicate_field(name)) } else { Ok(()) }
-}
-
-struct OfReview<'e, 'a>(Each<'e, 'a>);
-
-impl<'de> DeserializeSeed<'de> for OfReview<'_, 'de> {
-    type Value = Envelope<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
+pub(super) fn read<'a>(text: &'a str, each: Each<'_, 'a>) -> Result<Envelope<'a>, Broken> {
+    let (mut api_version, mut kind, mut request) = (Place::of("apiVersion"), Place::of("kind"), Place::of("request"));
+    let mut json = Cursor::new(text);
+    let is_object = json.object(|name, json| match name {
+        "apiVersion" => api_version.put(Some(json.value()?)),
+        "kind" => kind.put(json.string(name)?),
+        "request" => request.put(Some(request_of(json, &mut *each)?)),
+        _ => json.skip(),
+    })?;
+    if !is_object || !json.is_at_end() {
+        return Err(Broken::Type("the body".to_owned(), "one JSON object"));
     }
+    let (uid, desired) = request.needed()?;
+    Ok(Envelope { api_version: api_version.needed()?, kind: kind.needed()?, uid, desired })
 }
 
-impl<'de> Visitor<'de> for OfReview<'_, 'de> {
-    type Value = Envelope<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a ConversionReview")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut api_version, mut kind, mut request) = (None, None, None);
-        while let Some(Text(key)) = map.next_key()? {
-            match &*key {
-                "apiVersion" => once(&mut api_version, map.next_value()?, "apiVersion")?,
-                "kind" => once(&mut kind, map.next_value::<Text<'_>>()?.0, "kind")?,
-                "request" => once(&mut request, map.next_value_seed(OfRequest(&mut *self.0))?, "request")?,
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+fn request_of<'a>(json: &mut Cursor<'a>, each: Each<'_, 'a>) -> Result<(&'a str, Cow<'a, str>), Broken> {
+    let (mut uid, mut desired) = (Place::of("uid"), Place::of("desiredAPIVersion"));
+    let mut objects = Place::of("objects");
+    // The API server names the version first. Who does not has the list gone through a second time.
+    let mut put_off = None;
+    json.object(|name, json| match (name, &desired.value) {
+        ("uid", _) => uid.put(Some(json.value()?)),
+        ("desiredAPIVersion", _) => desired.put(json.string(name)?),
+        ("objects", Some(desired)) => {
+            objects.put(Some(()))?;
+            list(json, desired, &mut *each)
         }
-        Ok(Envelope {
-            api_version: api_version.ok_or_else(|| Error::missing_field("apiVersion"))?,
-            kind: kind.ok_or_else(|| Error::missing_field("kind"))?,
-            request: request.ok_or_else(|| Error::missing_field("request"))?,
-        })
-    }
-}
-
-struct OfRequest<'e, 'a>(Each<'e, 'a>);
-
-impl<'de> DeserializeSeed<'de> for OfRequest<'_, 'de> {
-    type Value = Request<'de>;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OfRequest<'_, 'de> {
-    type Value = Request<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the request of a ConversionReview")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let (mut uid, mut desired, mut objects) = (None, None::<Cow<'de, str>>, None);
-        // The API server names the version first. Who does not has the list read a second time.
-        let mut put_off: Option<&'de RawValue> = None;
-        while let Some(Text(key)) = map.next_key()? {
-            match (&*key, &desired) {
-                ("uid", _) => once(&mut uid, map.next_value()?, "uid")?,
-                ("desiredAPIVersion", _) => {
-                    once(&mut desired, map.next_value::<Text<'_>>()?.0, "desiredAPIVersion")?;
-                }
-                ("objects", Some(desired)) => {
-                    once(&mut objects, (), "objects")?;
-                    map.next_value_seed(OfList(desired, &mut *self.0))?;
-                }
-                ("objects", None) => {
-                    once(&mut objects, (), "objects")?;
-                    put_off = Some(map.next_value()?);
-                }
-                _ => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
+        ("objects", None) => {
+            objects.put(Some(()))?;
+            put_off = Some(json.clone());
+            json.skip()
         }
-        let uid = uid.ok_or_else(|| Error::missing_field("uid"))?;
-        let desired = desired.ok_or_else(|| Error::missing_field("desiredAPIVersion"))?;
-        if let Some(list) = put_off {
-            let mut json = serde_json::Deserializer::from_str(list.get());
-            OfList(&desired, self.0).deserialize(&mut json).map_err(Error::custom)?;
-        }
-        Ok(Request { uid, desired })
+        _ => json.skip(),
+    })?;
+    let desired = desired.needed()?;
+    if let Some(mut json) = put_off {
+        list(&mut json, &desired, each)?;
     }
+    Ok((uid.needed()?, desired))
 }
 
-struct OfList<'e, 'a>(&'e str, Each<'e, 'a>);
-
-impl<'de> DeserializeSeed<'de> for OfList<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for OfList<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of objects")
-    }
-
-    /// An empty list may come as `null`: it is a Go slice.
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
+/// An empty list may come as `null`: it is a Go slice.
+fn list<'a>(json: &mut Cursor<'a>, desired: &str, each: Each<'_, 'a>) -> Result<(), Broken> {
+    let before = json.clone();
+    let is_list = json.list(|json| {
+        each(desired, Object::read(json)?);
         Ok(())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(element) = list.next_element::<Element<'de>>()? {
-            (self.1)(self.0, element.0);
-        }
-        Ok(())
-    }
-}
-
-/// An element of the list, opened one level if it is an object.
-struct Element<'a>(Option<Object<'a>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Element<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Element<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("any JSON")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Object::of_members(map).map(|object| Element(Some(object)))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-                IgnoredAny.visit_seq(list).map(|_| Element(None))
-            }
-
-            fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-                Ok(Element(None))
-            }
-
-            fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
-                Ok(Element(None))
-            }
-
-            fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
-                Ok(Element(None))
-            }
-
-            fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
-                Ok(Element(None))
-            }
-
-            fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
-                Ok(Element(None))
-            }
-
-            fn visit_str<E: Error>(self, _: &str) -> Result<Self::Value, E> {
-                Ok(Element(None))
-            }
-        }
-        deserializer.deserialize_any(Any)
-    }
+    })?;
+    if is_list || before.until(json) == "null" { Ok(()) } else { Err(Broken::Type("objects".to_owned(), "a list")) }
 }

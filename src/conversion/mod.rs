@@ -4,6 +4,7 @@
 //! and what else follows from the table: field paths for error messages, what a v1alpha1 client dropped, the
 //! documentation. Must not: go through typed objects (unknown fields would vanish), fail on any JSON, judge, do IO.
 
+pub(crate) mod cursor;
 mod docs;
 mod dropped;
 mod envelope;

@@ -43,14 +43,14 @@ pub fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
     if review.kind != "ConversionReview" {
         return Err(NotAReview::Kind(review.kind.into_owned()));
     }
-    let result = match outcome.and_then(|()| known(&review.request.desired)) {
+    let result = match outcome.and_then(|()| known(&review.desired)) {
         Ok(_) => serde_json::json!({ "status": "Success" }),
         Err(message) => {
             out.truncate(start);
             serde_json::json!({ "status": "Failure", "message": message })
         }
     };
-    let (uid, api_version) = (review.request.uid, review.api_version);
+    let (uid, api_version) = (review.uid, review.api_version);
     let end =
         format!("],\"uid\":{uid},\"result\":{result}}},\"kind\":\"ConversionReview\",\"apiVersion\":{api_version}}}");
     out.extend_from_slice(end.as_bytes());

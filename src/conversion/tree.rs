@@ -1,11 +1,8 @@
 //! JSON that is opened only where it is looked into; everything else stays the bytes it came as.
 
 use std::borrow::Cow;
-use std::fmt;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use super::cursor::{Broken, Cursor, string};
 
 /// Most members of an opened object. The API server takes objects of 3 MiB, which cannot have so many; a body of 256 MiB
 /// could have enough to fill the memory.
@@ -49,14 +46,12 @@ impl<'a> Node<'a> {
 
     /// The string in this node; `None` for every other type.
     pub fn as_str(&self) -> Option<Cow<'_, str>> {
-        #[derive(Deserialize)]
-        struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
         let text = self.text()?;
         // Most leaves are no strings or have no escapes: look before parsing.
         if !text.starts_with('"') {
             return None;
         }
-        serde_json::from_str::<Text>(text).ok().map(|Text(text)| text)
+        string(text)
     }
 
     /// Whether this is `true` or `false`; `None` for every other type.
@@ -94,24 +89,26 @@ impl<'a> Node<'a> {
 impl<'a> Object<'a> {
     /// Opens JSON text, one level deep; `None` if it is no object.
     pub fn parse(text: &'a str) -> Option<Self> {
-        if !text.starts_with('{') {
-            return None;
-        }
-        serde_json::from_str(text).ok()
+        let mut json = Cursor::new(text);
+        Self::read(&mut json).ok().flatten().filter(|_| json.is_at_end())
     }
 
-    /// Opens what a deserializer has found to be an object.
-    pub fn of_members<A: MapAccess<'a>>(mut map: A) -> Result<Self, A::Error> {
-        #[derive(Deserialize)]
-        struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
+    /// Opens the object that comes next. `None`, and the value is stepped over, if it is no object.
+    pub(super) fn read(json: &mut Cursor<'a>) -> Result<Option<Self>, Broken> {
         let mut members = Vec::with_capacity(8);
-        while let Some(Key(key)) = map.next_key()? {
+        let is_object = json.object(|name, json| {
             if members.len() == MOST_MEMBERS {
-                return Err(A::Error::custom(format!("an object has more than {MOST_MEMBERS} members")));
+                return Err(Broken::TooMany(MOST_MEMBERS));
             }
-            members.push((key, Node::Raw(map.next_value::<&'a RawValue>()?.get())));
-        }
-        Ok(Self { members })
+            let name = if name.contains('\\') {
+                string(&format!("\"{name}\"")).ok_or_else(|| json.broken())?.into_owned().into()
+            } else {
+                Cow::Borrowed(name)
+            };
+            members.push((name, Node::Raw(json.value()?)));
+            Ok(())
+        })?;
+        Ok(is_object.then_some(Self { members }))
     }
 
     /// Whether there is no member.
@@ -202,24 +199,5 @@ impl<'a> Object<'a> {
     /// Of members with the same name the last one counts, as everywhere in Kubernetes.
     fn position(&self, key: &str) -> Option<usize> {
         self.members.iter().rposition(|(name, _)| name == key)
-    }
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                Object::of_members(map)
-            }
-        }
-        deserializer.deserialize_map(Members)
     }
 }

@@ -1,9 +1,12 @@
-//! JSON gone through from the front, where most of it is stepped over: half of a review are managedFields, which nobody
+//! JSON gone through from the front, where most of it is stepped over: half of an object are managedFields, which nobody
 //! here reads.
 //!
 //! What is stepped over is not checked: the API server wrote it, and whoever else sends reviews learns nothing from the
 //! answer. What is read is checked by who parses it.
 
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use wide::u8x16;
 
 /// Bytes looked at together.
@@ -11,14 +14,30 @@ const BLOCK: usize = 64;
 
 /// A place in JSON text.
 #[derive(Clone)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     text: &'a str,
     at: usize,
 }
 
-/// The text is no JSON, as far as it was looked at.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Broken;
+/// The text is not what was looked for, as far as it was looked at.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Broken {
+    /// No JSON.
+    #[error("the JSON is broken at byte {0}")]
+    Syntax(usize),
+    /// A member has another type.
+    #[error("{0} is not {1}")]
+    Type(String, &'static str),
+    /// A member that must be there is not.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// An object has more than so many members.
+    #[error("an object has more than {0} members")]
+    TooMany(usize),
+    /// A member is there twice.
+    #[error("{0} is there twice")]
+    Twice(&'static str),
+}
 
 impl<'a> Cursor<'a> {
     /// Before the first value.
@@ -28,37 +47,61 @@ impl<'a> Cursor<'a> {
 
     /// Goes through the members of the object that comes next. `member` is told each name, as it is written, and leaves
     /// the cursor behind the value. False, and the value is stepped over, if it is no object.
-    pub fn object<E: From<Broken>>(
+    pub fn object(&mut self, mut member: impl FnMut(&'a str, &mut Self) -> Result<(), Broken>) -> Result<bool, Broken> {
+        self.each(b'{', b'}', |json| {
+            let name = json.value()?;
+            let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).ok_or_else(|| json.broken())?;
+            if json.next()? != b':' {
+                return Err(json.broken());
+            }
+            json.at += 1;
+            member(name, json)
+        })
+    }
+
+    /// Goes through the list that comes next. `element` leaves the cursor behind the value. False, and the value is
+    /// stepped over, if it is no list.
+    pub fn list(&mut self, element: impl FnMut(&mut Self) -> Result<(), Broken>) -> Result<bool, Broken> {
+        self.each(b'[', b']', element)
+    }
+
+    fn each(
         &mut self,
-        mut member: impl FnMut(&'a str, &mut Self) -> Result<(), E>,
-    ) -> Result<bool, E> {
-        if self.next()? != b'{' {
+        open: u8,
+        close: u8,
+        mut one: impl FnMut(&mut Self) -> Result<(), Broken>,
+    ) -> Result<bool, Broken> {
+        if self.next()? != open {
             self.value()?;
             return Ok(false);
         }
         self.at += 1;
-        if self.next()? == b'}' {
+        if self.next()? == close {
             self.at += 1;
             return Ok(true);
         }
         loop {
-            if self.next()? != b'"' {
-                return Err(Broken.into());
-            }
-            let name = self.value()?;
-            if self.next()? != b':' {
-                return Err(Broken.into());
-            }
-            self.at += 1;
-            member(&name[1..name.len() - 1], self)?;
-            let separator = self.next()?;
-            self.at += 1;
-            match separator {
-                b',' => {}
-                b'}' => return Ok(true),
-                _ => return Err(Broken.into()),
+            one(self)?;
+            match self.next()? {
+                b',' => self.at += 1,
+                end if end == close => {
+                    self.at += 1;
+                    return Ok(true);
+                }
+                _ => return Err(self.broken()),
             }
         }
+    }
+
+    /// The string that comes next; `None` for null. `name` is what an error calls it.
+    pub fn string(&mut self, name: &str) -> Result<Option<Cow<'a, str>>, Broken> {
+        let text = self.value()?;
+        if text == "null" { Ok(None) } else { string(text).map(Some).ok_or(Broken::Type(name.to_owned(), "a string")) }
+    }
+
+    /// Steps over the next value.
+    pub fn skip(&mut self) -> Result<(), Broken> {
+        self.value().map(drop)
     }
 
     /// Steps over the next value: its text.
@@ -66,7 +109,7 @@ impl<'a> Cursor<'a> {
         let first = self.next()?;
         let rest = &self.text.as_bytes()[self.at..];
         let length = match first {
-            b'"' => string(rest),
+            b'"' => quoted(rest),
             b'{' | b'[' => container(rest),
             _ => rest
                 .iter()
@@ -74,8 +117,8 @@ impl<'a> Cursor<'a> {
                 .or(Some(rest.len())),
         };
         let from = self.at;
-        self.at += length.filter(|length| *length > 0).ok_or(Broken)?;
-        self.text.get(from..self.at).ok_or(Broken)
+        self.at += length.filter(|length| *length > 0).ok_or_else(|| self.broken())?;
+        self.text.get(from..self.at).ok_or_else(|| self.broken())
     }
 
     /// The text from here to a later place.
@@ -90,9 +133,14 @@ impl<'a> Cursor<'a> {
         self.next().is_err()
     }
 
+    /// What to say of this place.
+    pub fn broken(&self) -> Broken {
+        Broken::Syntax(self.at)
+    }
+
     fn next(&mut self) -> Result<u8, Broken> {
         loop {
-            match *self.text.as_bytes().get(self.at).ok_or(Broken)? {
+            match *self.text.as_bytes().get(self.at).ok_or_else(|| self.broken())? {
                 b' ' | b'\t' | b'\n' | b'\r' => self.at += 1,
                 byte => return Ok(byte),
             }
@@ -100,8 +148,43 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// The string that `json` is.
+pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
+    #[derive(Deserialize)]
+    struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
+    serde_json::from_str(json).ok().map(|Text(text)| text)
+}
+
+/// Where a member goes, which may be there once only.
+pub(crate) struct Place<T> {
+    name: &'static str,
+    /// What was there, if anything but null.
+    pub value: Option<T>,
+}
+
+impl<T> Place<T> {
+    /// For a member of this name.
+    pub fn of(name: &'static str) -> Self {
+        Self { name, value: None }
+    }
+
+    /// Puts it there.
+    pub fn put(&mut self, value: Option<T>) -> Result<(), Broken> {
+        if self.value.is_some() {
+            return Err(Broken::Twice(self.name));
+        }
+        self.value = value;
+        Ok(())
+    }
+
+    /// What was there.
+    pub fn needed(self) -> Result<T, Broken> {
+        self.value.ok_or(Broken::Missing(self.name))
+    }
+}
+
 /// Length of the string that `json` begins with.
-fn string(json: &[u8]) -> Option<usize> {
+fn quoted(json: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {
         at += memchr::memchr2(b'"', b'\\', json.get(at..)?)?;

@@ -35,7 +35,7 @@ fn json() -> impl Strategy<Value = Value> {
 fn members(json: &str) -> Result<Option<BTreeMap<String, &str>>, Broken> {
     let mut members = BTreeMap::new();
     let mut cursor = Cursor::new(json);
-    let is_object = cursor.object::<Broken>(|name, cursor| {
+    let is_object = cursor.object(|name, cursor| {
         let name = serde_json::from_str(&format!("\"{name}\"")).unwrap();
         members.insert(name, cursor.value()?);
         Ok(())
@@ -55,6 +55,15 @@ proptest! {
         prop_assert_eq!(before.until(&cursor), &text);
         prop_assert!(cursor.is_at_end());
 
+        let mut elements = Vec::new();
+        let is_list = Cursor::new(&text).list(|cursor| {
+            elements.push(cursor.value()?);
+            Ok(())
+        });
+        let wanted: Option<Vec<&RawValue>> = serde_json::from_str(&text).ok();
+        prop_assert_eq!(is_list, Ok(wanted.is_some()));
+        prop_assert_eq!(elements, wanted.iter().flatten().map(|value| value.get()).collect::<Vec<_>>());
+
         let found = members(&text).unwrap();
         let wanted: Option<BTreeMap<String, &RawValue>> = serde_json::from_str(&text).ok().filter(|_| value.is_object());
         let wanted = wanted.map(|map| map.into_iter().map(|(name, value)| (name, value.get())).collect());
@@ -67,13 +76,14 @@ proptest! {
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "short")]
         let most = (text.len() as f64 * share) as usize;
         let end = (0..=most).rev().find(|end| text.is_char_boundary(*end)).unwrap();
-        prop_assert_eq!(Cursor::new(&text[..end]).value(), Err(Broken));
+        prop_assert!(Cursor::new(&text[..end]).value().is_err());
     }
 
     #[test]
     fn anything_ends(text in "[{}\\[\\]\",:\\\\a1 é]{0,200}") {
         let _ = Cursor::new(&text).value();
-        let _ = Cursor::new(&text).object::<Broken>(|_, cursor| cursor.value().map(drop));
+        let _ = Cursor::new(&text).object(|_, cursor| cursor.value().map(drop));
+        let _ = Cursor::new(&text).list(|cursor| cursor.value().map(drop));
     }
 }
 
@@ -89,6 +99,6 @@ fn what_is_no_object_is_stepped_over() {
         assert_eq!(members(text), Ok(None), "{text}");
     }
     for text in ["", "{", "{,}", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{1:2}", "{\"a\":1]"] {
-        assert_eq!(members(text).err(), Some(Broken), "{text}");
+        assert!(members(text).is_err(), "{text}");
     }
 }
