@@ -166,12 +166,20 @@ pub async fn remove<K: ChildKind>(client: &Client, seen: &K, propagation: Propag
         propagation_policy: Some(propagation),
         ..DeleteParams::default()
     };
-    match api.delete(meta.name.as_deref().unwrap_or_default(), &parameters).await {
-        Ok(_) => Ok(()),
-        // 409: another object has the name by now, so the one that was seen is gone.
-        Err(kube::Error::Api(status)) if status.is_not_found() || status.is_conflict() => Ok(()),
-        Err(source) => Err(Error::kube("delete", seen, source)),
+    let name = meta.name.as_deref().unwrap_or_default();
+    let source = match api.delete(name, &parameters).await {
+        Ok(_) => return Ok(()),
+        Err(kube::Error::Api(status)) if status.is_not_found() => return Ok(()),
+        Err(source) => source,
+    };
+    // Mostly another object has the name by now, so the one that was seen is gone. There are other conflicts.
+    if matches!(&source, kube::Error::Api(status) if status.is_conflict()) {
+        let live = api.get_opt(name).await.map_err(|source| Error::kube("read", seen, source))?;
+        if live.is_none_or(|live| live.meta().uid != meta.uid) {
+            return Ok(());
+        }
     }
+    Err(Error::kube("delete", seen, source))
 }
 
 /// Who has a name that we want, in words.

@@ -415,8 +415,8 @@ async fn remove_batch(context: &Context, job: &OdooInitJob) -> Result<()> {
     let uid = job.uid().unwrap_or_default();
     let name = batch_name(job, &uid);
     let mut batch = context.stores.jobs.get(&namespace, &name);
-    if batch.is_none() && name != names::batch_job(&job.name_any(), &uid) {
-        // Another operator's Job is in no store.
+    if batch.is_none() {
+        // The store lags, and another operator's Job is in none: this is the last look at it.
         let api: Api<Job> = Api::namespaced(context.client.clone(), &namespace);
         let live = api.get_opt(&name).await.map_err(|source| Error::kube("read the batch Job of", job, source))?;
         batch = live.filter(|batch| batch.owner_references().iter().any(|owner| owner.uid == uid)).map(Arc::new);

@@ -51,7 +51,12 @@ fn whichever_request_fails_the_end_is_the_same() {
     assert!(spaces.iter().filter(|space| proxy.met(&space.name).is_some()).count() > 12, "too few faults");
     let wanted = end_state(undisturbed);
     for space in &spaces {
-        assert_eq!(end_state(space), wanted, "{:?}", proxy.met(&space.name));
+        let state = end_state(space);
+        let differ = |some: &[String], others: &[String]| -> Vec<String> {
+            some.iter().filter(|object| !others.contains(object)).cloned().collect()
+        };
+        let (more, less) = (differ(&state, &wanted), differ(&wanted, &state));
+        assert!(state == wanted, "{:?}: has {more:#?} instead of {less:#?}", proxy.met(&space.name));
         assert_eq!(created_jobs(&world, space), 1, "{:?}", proxy.met(&space.name));
     }
 }
