@@ -95,9 +95,9 @@ pub(super) fn parse(body: &[u8]) -> Result<Review<'_>, NotAReview> {
     let text = std::str::from_utf8(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
     let (mut api_version, mut kind, mut request) = (Place::of("apiVersion"), Place::of("kind"), Place::of("request"));
     let mut json = Cursor::new(text);
-    let is_object = json.object(|name, json| match name {
-        "apiVersion" => api_version.put(json.string(name)?),
-        "kind" => kind.put(json.string(name)?),
+    let is_object = json.object(|name, json| match &*name {
+        "apiVersion" => api_version.put(json.string(&name)?),
+        "kind" => kind.put(json.string(&name)?),
         "request" => request.put(request_of(json)?),
         _ => json.skip(),
     })?;
@@ -121,17 +121,17 @@ fn request_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Request<'a>>, Broken> 
     let (mut object, mut old_object) = (Place::of("object"), Place::of("oldObject"));
     let (mut request_kind, mut sub_resource) = (Place::of("requestKind"), Place::of("subResource"));
     let (mut name, mut namespace, mut user) = (Place::of("name"), Place::of("namespace"), Place::of("userInfo"));
-    let is_object = json.object(|key, json| match key {
-        "uid" => uid.put(json.string(key)?),
-        "kind" => kind.put(kind_of(json)?),
-        "requestKind" => request_kind.put(kind_of(json)?),
-        "subResource" => sub_resource.put(json.string(key)?),
-        "name" => name.put(json.string(key)?),
-        "namespace" => namespace.put(json.string(key)?),
-        "operation" => operation.put(json.string(key)?),
+    let is_object = json.object_or_null("request", |key, json| match &*key {
+        "uid" => uid.put(json.string(&key)?),
+        "kind" => kind.put(kind_of(json, &key)?),
+        "requestKind" => request_kind.put(kind_of(json, &key)?),
+        "subResource" => sub_resource.put(json.string(&key)?),
+        "name" => name.put(json.string(&key)?),
+        "namespace" => namespace.put(json.string(&key)?),
+        "operation" => operation.put(json.string(&key)?),
         "userInfo" => user.put(user_of(json)?),
-        "object" => object.put(head_of(json, key)?),
-        "oldObject" => old_object.put(head_of(json, key)?),
+        "object" => object.put(head_of(json, &key)?),
+        "oldObject" => old_object.put(head_of(json, &key)?),
         _ => json.skip(),
     })?;
     if !is_object {
@@ -151,12 +151,12 @@ fn request_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Request<'a>>, Broken> 
     }))
 }
 
-fn kind_of<'a>(json: &mut Cursor<'a>) -> Result<Option<GroupVersionKind<'a>>, Broken> {
+fn kind_of<'a>(json: &mut Cursor<'a>, of: &str) -> Result<Option<GroupVersionKind<'a>>, Broken> {
     let (mut group, mut version, mut kind) = (Place::of("group"), Place::of("version"), Place::of("kind"));
-    let is_object = json.object(|key, json| match key {
-        "group" => group.put(json.string(key)?),
-        "version" => version.put(json.string(key)?),
-        "kind" => kind.put(json.string(key)?),
+    let is_object = json.object_or_null(of, |key, json| match &*key {
+        "group" => group.put(json.string(&key)?),
+        "version" => version.put(json.string(&key)?),
+        "kind" => kind.put(json.string(&key)?),
         _ => json.skip(),
     })?;
     if !is_object {
@@ -167,36 +167,33 @@ fn kind_of<'a>(json: &mut Cursor<'a>) -> Result<Option<GroupVersionKind<'a>>, Br
 
 fn user_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Broken> {
     let mut name = Place::of("username");
-    json.object(|key, json| if key == "username" { name.put(json.string(key)?) } else { json.skip() })?;
+    json.object_or_null(
+        "userInfo",
+        |key, json| if key == "username" { name.put(json.string(&key)?) } else { json.skip() },
+    )?;
     Ok(name.value)
 }
 
 fn head_of<'a>(json: &mut Cursor<'a>, of: &str) -> Result<Option<Head<'a>>, Broken> {
     let (mut metadata, mut spec, mut status) = (Place::of("metadata"), Place::of("spec"), Place::of("status"));
     let from = json.clone();
-    let is_object = json.object(|key, json| match key {
+    let is_object = json.object_or_null(of, |key, json| match &*key {
         "metadata" => metadata.put(metadata_of(json)?),
         "spec" => spec.put(part(json)?),
         "status" => status.put(part(json)?),
         _ => json.skip(),
     })?;
-    let text = from.until(json);
-    match (is_object, text) {
-        (true, _) => {
-            let metadata = metadata.value.unwrap_or_default();
-            Ok(Some(Head { text, metadata, spec: spec.value, status: status.value }))
-        }
-        (false, "null") => Ok(None),
-        (false, _) => Err(Broken::Type(of.to_owned(), "an object")),
-    }
+    let metadata = metadata.value.unwrap_or_default();
+    let head = Head { text: from.until(json), metadata, spec: spec.value, status: status.value };
+    Ok(is_object.then_some(head))
 }
 
 fn metadata_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Metadata<'a>>, Broken> {
     let mut metadata = Metadata::default();
-    json.object(|key, json| {
-        match key {
-            "name" => metadata.name = json.string(key)?,
-            "generateName" => metadata.generate_name = json.string(key)?,
+    json.object_or_null("metadata", |key, json| {
+        match &*key {
+            "name" => metadata.name = json.string(&key)?,
+            "generateName" => metadata.generate_name = json.string(&key)?,
             "deletionTimestamp" => metadata.deleting = part(json)?.is_some(),
             "annotations" => metadata.annotations = part(json)?,
             "finalizers" => metadata.finalizers = part(json)?,

@@ -12,7 +12,7 @@ use super::validation::{self, Case, State};
 use super::violation::{Findings, Reason, Violation};
 use super::{overlay, path};
 use crate::api::crds::Version;
-use crate::conversion::cursor::{Broken, Cursor};
+use crate::conversion::cursor::Cursor;
 
 /// An object that is created or changed.
 pub(super) struct Change<'a> {
@@ -38,11 +38,15 @@ pub(super) enum Text<'a> {
 }
 
 impl Text<'_> {
-    /// As a tree.
+    /// As a tree; null if it cannot be read.
     pub fn tree(&self) -> Cow<'_, Value> {
+        self.read().unwrap_or_default()
+    }
+
+    fn read(&self) -> serde_json::Result<Cow<'_, Value>> {
         match self {
-            Text::Raw(text) => Cow::Owned(serde_json::from_str(text).unwrap_or(Value::Null)),
-            Text::Tree(tree) => Cow::Borrowed(tree),
+            Text::Raw(text) => serde_json::from_str(text).map(Cow::Owned),
+            Text::Tree(tree) => Ok(Cow::Borrowed(tree)),
         }
     }
 
@@ -149,16 +153,15 @@ fn compares_equal(change: &Change<'_>) -> bool {
     compared(old).is_some_and(|old| compared(new) == Some(old))
 }
 
-/// The text of each member that is compared; `None` where it would take a parser to tell.
+/// The text of each member that is compared; `None` if this is no object.
 fn compared(spec: &str) -> Option<[Option<&str>; COMPARED.len()]> {
     let mut texts = [None; COMPARED.len()];
     let is_object = Cursor::new(spec).object(|name, json| {
         let text = json.value()?;
-        if let Ok(at) = COMPARED.binary_search(&name) {
+        if let Ok(at) = COMPARED.binary_search(&&*name) {
             texts[at] = Some(text);
         }
-        // A name with an escape may be one of them.
-        if name.contains('\\') { Err(Broken::Syntax(0)) } else { Ok(()) }
+        Ok(())
     });
     (is_object == Ok(true)).then_some(texts)
 }
@@ -183,7 +186,14 @@ fn read(kind: Kind, text: &Text<'_>, sent_as: Version) -> Read {
     {
         return Read { spec: Some(spec), problems: Vec::new() };
     }
-    let mut tree = text.tree().into_owned();
+    let mut tree = match text.read() {
+        Ok(tree) => tree.into_owned(),
+        Err(error) => {
+            let message = format!("cannot be read: {error}");
+            let problem = Violation { path: "spec".to_owned(), reason: Reason::Invalid, message };
+            return Read { spec: None, problems: vec![problem] };
+        }
+    };
     let mut problems = shape::check(kind, &mut tree, sent_as);
     let spec = kind.decode(&tree);
     if let (true, Err(error)) = (problems.is_empty(), &spec) {
@@ -215,7 +225,8 @@ fn forgive(findings: &mut Findings, before: &[Violation], old: &Value, new: &Val
             // Names do not change.
             None => None,
         };
-        before.contains(found) && value(old) == value(new)
+        // What cannot be read cannot be said to be untouched.
+        before.contains(found) && old.is_object() && new.is_object() && value(old) == value(new)
     };
     let (forgiven, kept): (Vec<_>, Vec<_>) = std::mem::take(&mut findings.violations).into_iter().partition(untouched);
     findings.violations = kept;

@@ -196,7 +196,8 @@ impl<'a> Incoming<'a> {
                 }
                 deletion::judge_spec(&old, &new, &mut findings);
             }
-            _ => deletion::judge_raw(&old, &new, &mut findings),
+            _ if old.is_object() && new.is_object() => deletion::judge_raw(&old, &new, &mut findings),
+            _ => findings.invalid("spec", "cannot be read"),
         }
         findings
     }

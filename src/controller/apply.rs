@@ -175,7 +175,7 @@ pub async fn remove<K: ChildKind>(client: &Client, seen: &K, propagation: Propag
     // Mostly another object has the name by now, so the one that was seen is gone. There are other conflicts.
     if matches!(&source, kube::Error::Api(status) if status.is_conflict()) {
         let live = api.get_opt(name).await.map_err(|source| Error::kube("read", seen, source))?;
-        if live.is_none_or(|live| live.meta().uid != meta.uid) {
+        if live.is_none_or(|live| live.meta().uid != meta.uid || live.meta().deletion_timestamp.is_some()) {
             return Ok(());
         }
     }

@@ -45,18 +45,40 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
-    /// Goes through the members of the object that comes next. `member` is told each name, as it is written, and leaves
-    /// the cursor behind the value. False, and the value is stepped over, if it is no object.
-    pub fn object(&mut self, mut member: impl FnMut(&'a str, &mut Self) -> Result<(), Broken>) -> Result<bool, Broken> {
+    /// Goes through the members of the object that comes next. `member` is told each name and leaves the cursor behind
+    /// the value. False, and the value is stepped over, if it is no object.
+    pub fn object(
+        &mut self,
+        mut member: impl FnMut(Cow<'a, str>, &mut Self) -> Result<(), Broken>,
+    ) -> Result<bool, Broken> {
         self.each(b'{', b'}', |json| {
-            let name = json.value()?;
-            let name = name.strip_prefix('"').and_then(|name| name.strip_suffix('"')).ok_or_else(|| json.broken())?;
+            let text = json.value()?;
+            let name = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).ok_or_else(|| json.broken())?;
+            let name = match memchr::memchr(b'\\', name.as_bytes()) {
+                None => Cow::Borrowed(name),
+                Some(_) => string(text).ok_or_else(|| json.broken())?,
+            };
             if json.next()? != b':' {
                 return Err(json.broken());
             }
             json.at += 1;
             member(name, json)
         })
+    }
+
+    /// The same, where only null may stand for no object; `called` is what an error calls it.
+    pub fn object_or_null(
+        &mut self,
+        called: &str,
+        member: impl FnMut(Cow<'a, str>, &mut Self) -> Result<(), Broken>,
+    ) -> Result<bool, Broken> {
+        let before = self.clone();
+        let is_object = self.object(member)?;
+        if is_object || before.until(self) == "null" {
+            Ok(is_object)
+        } else {
+            Err(Broken::Type(called.to_owned(), "an object"))
+        }
     }
 
     /// Goes through the list that comes next. `element` leaves the cursor behind the value. False, and the value is
@@ -133,8 +155,7 @@ impl<'a> Cursor<'a> {
         self.next().is_err()
     }
 
-    /// What to say of this place.
-    pub fn broken(&self) -> Broken {
+    fn broken(&self) -> Broken {
         Broken::Syntax(self.at)
     }
 

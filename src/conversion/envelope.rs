@@ -9,11 +9,9 @@ use super::tree::Object;
 /// What surrounds the objects.
 #[derive(Debug)]
 pub(super) struct Envelope<'a> {
-    /// As JSON.
-    pub api_version: &'a str,
+    pub api_version: Cow<'a, str>,
     pub kind: Cow<'a, str>,
-    /// As JSON.
-    pub uid: &'a str,
+    pub uid: Cow<'a, str>,
     pub desired: Cow<'a, str>,
 }
 
@@ -24,9 +22,9 @@ pub(super) type Each<'e, 'a> = &'e mut dyn FnMut(&str, Option<Object<'a>>);
 pub(super) fn read<'a>(text: &'a str, each: Each<'_, 'a>) -> Result<Envelope<'a>, Broken> {
     let (mut api_version, mut kind, mut request) = (Place::of("apiVersion"), Place::of("kind"), Place::of("request"));
     let mut json = Cursor::new(text);
-    let is_object = json.object(|name, json| match name {
-        "apiVersion" => api_version.put(Some(json.value()?)),
-        "kind" => kind.put(json.string(name)?),
+    let is_object = json.object(|name, json| match &*name {
+        "apiVersion" => api_version.put(json.string(&name)?),
+        "kind" => kind.put(json.string(&name)?),
         "request" => request.put(Some(request_of(json, &mut *each)?)),
         _ => json.skip(),
     })?;
@@ -37,14 +35,14 @@ pub(super) fn read<'a>(text: &'a str, each: Each<'_, 'a>) -> Result<Envelope<'a>
     Ok(Envelope { api_version: api_version.needed()?, kind: kind.needed()?, uid, desired })
 }
 
-fn request_of<'a>(json: &mut Cursor<'a>, each: Each<'_, 'a>) -> Result<(&'a str, Cow<'a, str>), Broken> {
+fn request_of<'a>(json: &mut Cursor<'a>, each: Each<'_, 'a>) -> Result<(Cow<'a, str>, Cow<'a, str>), Broken> {
     let (mut uid, mut desired) = (Place::of("uid"), Place::of("desiredAPIVersion"));
     let mut objects = Place::of("objects");
     // The API server names the version first. Who does not has the list gone through a second time.
     let mut put_off = None;
-    json.object(|name, json| match (name, &desired.value) {
-        ("uid", _) => uid.put(Some(json.value()?)),
-        ("desiredAPIVersion", _) => desired.put(json.string(name)?),
+    json.object(|name, json| match (&*name, &desired.value) {
+        ("uid", _) => uid.put(json.string(&name)?),
+        ("desiredAPIVersion", _) => desired.put(json.string(&name)?),
         ("objects", Some(desired)) => {
             objects.put(Some(()))?;
             list(json, desired, &mut *each)

@@ -50,7 +50,8 @@ pub fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
             serde_json::json!({ "status": "Failure", "message": message })
         }
     };
-    let (uid, api_version) = (review.uid, review.api_version);
+    let json = |text: &str| serde_json::Value::from(text);
+    let (uid, api_version) = (json(&review.uid), json(&review.api_version));
     let end =
         format!("],\"uid\":{uid},\"result\":{result}}},\"kind\":\"ConversionReview\",\"apiVersion\":{api_version}}}");
     out.extend_from_slice(end.as_bytes());

@@ -100,11 +100,6 @@ impl<'a> Object<'a> {
             if members.len() == MOST_MEMBERS {
                 return Err(Broken::TooMany(MOST_MEMBERS));
             }
-            let name = if name.contains('\\') {
-                string(&format!("\"{name}\"")).ok_or_else(|| json.broken())?.into_owned().into()
-            } else {
-                Cow::Borrowed(name)
-            };
             members.push((name, Node::Raw(json.value()?)));
             Ok(())
         })?;

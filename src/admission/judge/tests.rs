@@ -54,8 +54,9 @@ fn members() -> Vec<(&'static str, [Value; 2])> {
 }
 
 /// What is said of a change, and the spec with defaults. Trees are judged without the short cut.
-fn judged(old: &Value, new: &Value, phase: &str, short_cut: bool) -> (String, Option<Value>) {
-    let world = World::new();
+fn judged(old: &Value, new: &Value, phase: &str, defaults: bool, short_cut: bool) -> (String, Option<Value>) {
+    let mut world = World::new();
+    world.settings.defaults.ingress_class = Some("nginx".to_owned());
     let (old_text, new_text) = (old.to_string(), new.to_string());
     let text = |raw, tree: &Value| if short_cut { Text::Raw(raw) } else { Text::Tree(tree.clone()) };
     let change = Change {
@@ -67,7 +68,7 @@ fn judged(old: &Value, new: &Value, phase: &str, short_cut: bool) -> (String, Op
         spec: text(&new_text, new),
         old: Some(text(&old_text, old)),
         state: State { phase: Some(phase.to_owned()), db_initialized: Some(true), ..State::default() },
-        defaults: true,
+        defaults,
     };
     let judged = judge(&change, world.ctx());
     (format!("{:?}", judged.findings), judged.defaulted)
@@ -87,8 +88,11 @@ fn a_change_is_judged_the_same_whether_the_old_spec_is_read_or_not() {
                 if broken {
                     new["configOptions"]["db_host"] = json!("x");
                 }
-                let with_it = judged(&old, &new, phase, true);
-                assert_eq!(with_it, judged(&old, &new, phase, false), "{member}: {old} to {new} in {phase}");
+                for defaults in [true, false] {
+                    let with_it = judged(&old, &new, phase, defaults, true);
+                    let without = judged(&old, &new, phase, defaults, false);
+                    assert_eq!(with_it, without, "{member}: {old} to {new} in {phase}, defaults: {defaults}");
+                }
             }
         }
     }

@@ -366,6 +366,40 @@ fn what_is_no_review_is_said_to_be_none() {
 }
 
 #[test]
+fn what_cannot_be_read_is_not_untouched() {
+    let spec = smallest().to_string();
+    for request in [update(smallest(), smallest()), going(smallest(), smallest())] {
+        for broken in ["{\"image\":x}", "{\"image\" 1}", "5", "[]", "{\"image\":[1,]}"] {
+            let body = request.to_string().replace(&spec, broken);
+            assert_ne!(body, request.to_string());
+            for hook in [mutate as Hook, validate] {
+                let answer = hook(body.as_bytes(), &World::new().ctx()).unwrap();
+                let answer: Value = serde_json::from_slice(&answer).unwrap();
+                assert_eq!(answer["response"]["allowed"], false, "{body}");
+                assert_eq!(answer["response"]["status"]["details"]["causes"][0]["field"], "spec", "{answer}");
+            }
+        }
+    }
+    for metadata in ["5", "[]", "\"a\""] {
+        let mut request = update(smallest(), smallest());
+        request["request"]["oldObject"]["metadata"] = serde_json::from_str(metadata).unwrap();
+        assert!(validate(request.to_string().as_bytes(), &World::new().ctx()).is_err());
+    }
+}
+
+#[test]
+fn a_name_may_be_written_with_escapes() {
+    let bad = json!({"ingress": {"hosts": []}});
+    let plain = update(smallest(), bad).to_string();
+    let escaped = plain.replace("\"spec\"", "\"sp\\u0065c\"").replace("\"operation\"", "\"oper\\u0061tion\"");
+    assert_ne!(plain, escaped);
+    for hook in [mutate as Hook, validate] {
+        let answer = |body: &str| hook(body.as_bytes(), &World::new().ctx()).unwrap();
+        assert_eq!(answer(&plain), answer(&escaped));
+    }
+}
+
+#[test]
 fn deep_nesting_is_refused_and_not_followed() {
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let body = create(with(smallest(), json!({"tolerations": "DEEP"}))).to_string().replace("\"DEEP\"", &deep);

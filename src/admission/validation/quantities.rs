@@ -31,9 +31,6 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
 }
 
 fn requirements(path: &str, resources: &ResourceRequirements, findings: &mut Findings) {
-    for (name, Quantity(limit)) in resources.limits.iter().flatten() {
-        read(path, "limits", name, limit, findings);
-    }
     for (name, Quantity(request)) in resources.requests.iter().flatten() {
         let limit = resources.limits.as_ref().and_then(|limits| limits.get(name));
         if let Some(nanos) = read(path, "requests", name, request, findings)
@@ -44,6 +41,9 @@ fn requirements(path: &str, resources: &ResourceRequirements, findings: &mut Fin
                 format!("{} is more than the limit {}; lower it or raise the limit", quoted(request), quoted(limit));
             findings.invalid(format!("{path}.requests[{name}]"), message);
         }
+    }
+    for (name, Quantity(limit)) in resources.limits.iter().flatten() {
+        read(path, "limits", name, limit, findings);
     }
 }
 
