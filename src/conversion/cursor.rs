@@ -74,17 +74,28 @@ impl<'a> Cursor<'a> {
     ) -> Result<bool, Broken> {
         let before = self.clone();
         let is_object = self.object(member)?;
-        if is_object || before.until(self) == "null" {
-            Ok(is_object)
-        } else {
-            Err(Broken::Type(called.to_owned(), "an object"))
-        }
+        before.found_or_null(self, is_object, called, "an object")
     }
 
     /// Goes through the list that comes next. `element` leaves the cursor behind the value. False, and the value is
     /// stepped over, if it is no list.
     pub fn list(&mut self, element: impl FnMut(&mut Self) -> Result<(), Broken>) -> Result<bool, Broken> {
         self.each(b'[', b']', element)
+    }
+
+    /// The same, where only null may stand for no list; `called` is what an error calls it.
+    pub fn list_or_null(
+        &mut self,
+        called: &str,
+        element: impl FnMut(&mut Self) -> Result<(), Broken>,
+    ) -> Result<bool, Broken> {
+        let before = self.clone();
+        let is_list = self.list(element)?;
+        before.found_or_null(self, is_list, called, "a list")
+    }
+
+    fn found_or_null(self, end: &Self, found: bool, called: &str, wanted: &'static str) -> Result<bool, Broken> {
+        if found || self.until(end) == "null" { Ok(found) } else { Err(Broken::Type(called.to_owned(), wanted)) }
     }
 
     fn each(

@@ -63,10 +63,9 @@ fn request_of<'a>(json: &mut Cursor<'a>, each: Each<'_, 'a>) -> Result<(Cow<'a, 
 
 /// An empty list may come as `null`: it is a Go slice.
 fn list<'a>(json: &mut Cursor<'a>, desired: &str, each: Each<'_, 'a>) -> Result<(), Broken> {
-    let before = json.clone();
-    let is_list = json.list(|json| {
+    json.list_or_null("objects", |json| {
         each(desired, Object::read(json)?);
         Ok(())
-    })?;
-    if is_list || before.until(json) == "null" { Ok(()) } else { Err(Broken::Type("objects".to_owned(), "a list")) }
+    })
+    .map(drop)
 }
