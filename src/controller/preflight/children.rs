@@ -1,23 +1,36 @@
 //! What becomes of the objects of an instance.
 
+use serde_json::Value;
+
 use super::collect::{Child, World};
 use super::report::Finding;
 use crate::api::labels::INSTANCE_UID;
 use crate::controller::apply::{Owner, is_ours};
 use crate::resources::names;
 
-/// Judges the objects with the names of an instance's children.
-pub fn judge(world: &World, owner: &Owner) -> Vec<Finding> {
-    let names = [
+/// Judges the objects with the names of the children of an instance with this spec, in v1.
+pub fn judge(world: &World, owner: &Owner, spec: &Value) -> Vec<Finding> {
+    let mut names = vec![
         ("Deployment", names::web(&owner.name)),
         ("Deployment", names::cron(&owner.name)),
         ("PersistentVolumeClaim", names::filestore(&owner.name)),
         ("ConfigMap", names::odoo_conf(&owner.name)),
         ("Service", names::web(&owner.name)),
-        ("Ingress", names::web(&owner.name)),
+        ("ServiceAccount", names::service_account(&owner.name)),
         ("Secret", names::user_secret(&owner.name)),
         ("Secret", names::odoo_conf(&owner.name)),
     ];
+    if spec["ingress"]["hosts"].as_array().is_some_and(|hosts| !hosts.is_empty()) {
+        let kind = if spec["ingress"]["gatewayRef"].is_null() { "Ingress" } else { "HTTPRoute" };
+        names.push((kind, names::web(&owner.name)));
+    }
+    let budget = &spec["podDisruptionBudget"]["enabled"];
+    if budget.as_bool().unwrap_or(spec["replicas"].as_i64().unwrap_or(1) > 1) {
+        names.push(("PodDisruptionBudget", names::web(&owner.name)));
+    }
+    if spec["adminPassword"].is_null() && spec["adminPasswordSecretRef"].is_null() {
+        names.push(("Secret", names::admin_secret(&owner.name)));
+    }
     let found = names.iter().filter_map(|(kind, name)| {
         let child = world.children.iter().find(|child| {
             child.kind == *kind
@@ -93,10 +106,40 @@ mod tests {
         let told = |names: &[&str]| {
             let deployments = names.iter().map(|name| deployment(name)).collect();
             let world = World { deployments, ..World::default() };
-            judge(&world, &owner).into_iter().map(|finding| finding.about).collect::<Vec<_>>()
+            judge(&world, &owner, &json!({})).into_iter().map(|finding| finding.about).collect::<Vec<_>>()
         };
         assert_eq!(told(&["shop"]), ["Deployment shop-cron"]);
         assert_eq!(told(&["shop", "shop-cron"]), [""; 0]);
         assert_eq!(told(&[]), [""; 0]);
+    }
+    #[test]
+    fn a_taken_name_is_told_where_the_instance_needs_it() {
+        let owner = Owner { namespace: "eu".into(), name: "shop".into(), uid: "u".into() };
+        let child = |kind, name: &str| Child {
+            kind,
+            meta: serde_json::from_value(json!({"name": name, "namespace": "eu"})).unwrap(),
+        };
+        let children = vec![
+            child("Ingress", "shop"),
+            child("HTTPRoute", "shop"),
+            child("PodDisruptionBudget", "shop"),
+            child("ServiceAccount", "shop-odoo"),
+            child("Secret", "shop-admin"),
+        ];
+        let world = World { children, ..World::default() };
+        let told = |spec| judge(&world, &owner, &spec).into_iter().map(|finding| finding.about).collect::<Vec<_>>();
+        let account = "ServiceAccount shop-odoo";
+        assert_eq!(told(json!({})), [account, "Secret shop-admin"]);
+        let given = json!({"key": "password", "name": "mine"});
+        assert_eq!(told(json!({"adminPasswordSecretRef": given})), [account]);
+        let hosts = json!(["shop.example.com"]);
+        assert_eq!(
+            told(json!({"adminPassword": "p", "ingress": {"hosts": hosts}, "replicas": 2})),
+            [account, "Ingress shop", "PodDisruptionBudget shop"]
+        );
+        assert_eq!(
+            told(json!({"adminPassword": "p", "ingress": {"hosts": hosts, "gatewayRef": {"name": "main"}}})),
+            [account, "HTTPRoute shop"]
+        );
     }
 }

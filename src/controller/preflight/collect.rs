@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::admissionregistration::v1::{MutatingWebhookConfiguration, ValidatingWebhookConfiguration};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Secret, Service, ServiceAccount};
 use k8s_openapi::api::networking::v1::Ingress;
+use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
@@ -19,6 +20,7 @@ use crate::api::GROUP;
 use crate::api::crds::Version;
 use crate::controller::objects::{OurKind, is_not_found};
 use crate::conversion;
+use crate::resources::HttpRoute;
 
 /// What a cluster holds that matters for taking it over.
 #[derive(Default)]
@@ -108,6 +110,9 @@ pub async fn collect(client: &Client) -> Result<World, Error> {
         world.children.extend(children::<Deployment>(client, namespace, "Deployment").await?);
         world.children.extend(children::<Service>(client, namespace, "Service").await?);
         world.children.extend(children::<Ingress>(client, namespace, "Ingress").await?);
+        world.children.extend(children::<HttpRoute>(client, namespace, "HTTPRoute").await?);
+        world.children.extend(children::<PodDisruptionBudget>(client, namespace, "PodDisruptionBudget").await?);
+        world.children.extend(children::<ServiceAccount>(client, namespace, "ServiceAccount").await?);
         world.children.extend(children::<PersistentVolumeClaim>(client, namespace, "PersistentVolumeClaim").await?);
         world.children.extend(children::<ConfigMap>(client, namespace, "ConfigMap").await?);
         world.children.extend(children::<Secret>(client, namespace, "Secret").await?);

@@ -132,7 +132,7 @@ fn one(world: &World, known: &Known, stored: &Stored, ctx: &admission::Context<'
             name: stored.meta("name").to_owned(),
             uid: stored.meta("uid").to_owned(),
         };
-        findings.extend(super::children::judge(world, &owner));
+        findings.extend(super::children::judge(world, &owner, &found.object["spec"]));
     }
     findings.extend(phase.as_deref().and_then(|phase| under_way(stored.kind, phase)));
     ObjectReport {
