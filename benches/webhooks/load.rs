@@ -24,14 +24,11 @@ pub struct Load<'a> {
 }
 
 /// What came out.
-#[derive(Debug)]
 pub struct Round {
     /// Processor time of the server for one request, µs.
     pub cpu_micros: f64,
-    /// Median of the latencies, ms.
-    pub p50_millis: f64,
-    /// 99th percentile of the latencies, ms.
-    pub p99_millis: f64,
+    /// Latencies, ms.
+    pub latencies_millis: Vec<f64>,
 }
 
 impl Load<'_> {
@@ -67,20 +64,14 @@ impl Load<'_> {
                 tokio::task::yield_now().await;
             }
         };
-        let mut latencies: Vec<Duration> = tokio::select! {
+        let latencies_millis: Vec<f64> = tokio::select! {
             all = clients.join_all() => all.concat(),
             () = awake => unreachable!("it never ends"),
         };
         let cpu = server.cpu_seconds() - cpu;
-        latencies.sort();
         #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52 requests")]
-        let count = latencies.len() as f64;
-        let millis = |at: usize| latencies[at.min(latencies.len() - 1)].as_secs_f64() * 1e3;
-        Round {
-            cpu_micros: cpu * 1e6 / count,
-            p50_millis: millis(latencies.len() / 2),
-            p99_millis: millis(latencies.len() * 99 / 100),
-        }
+        let count = latencies_millis.len() as f64;
+        Round { cpu_micros: cpu * 1e6 / count, latencies_millis }
     }
 }
 
@@ -107,7 +98,7 @@ async fn talk(
     until: Instant,
     requests: usize,
     mut pace: Option<Pace>,
-) -> Vec<Duration> {
+) -> Vec<f64> {
     let mut latencies = Vec::new();
     let mut answer = Vec::with_capacity(64 << 10);
     while Instant::now() < until && latencies.len() < requests {
@@ -118,7 +109,7 @@ async fn talk(
         stream.write_all(request).await.unwrap();
         stream.flush().await.unwrap();
         read(&mut stream, &mut answer).await;
-        latencies.push(began.elapsed());
+        latencies.push(began.elapsed().as_secs_f64() * 1e3);
     }
     latencies
 }

@@ -92,8 +92,19 @@ fn instance(at: usize, replicas: u32) -> Value {
     })
 }
 
-/// A change of one field, as the API server sends it.
+/// An update of `replicas`, as the API server sends it.
 pub fn review() -> Vec<u8> {
+    update(&instance(1, 2), &instance(1, 3))
+}
+
+/// An update of `image`, which rules compare with the old one.
+pub fn compared() -> Vec<u8> {
+    let mut new = instance(1, 2);
+    new["spec"]["image"] = json!("registry.example.com/odoo/odoo:19.0-20261121");
+    update(&instance(1, 2), &new)
+}
+
+fn update(old: &Value, new: &Value) -> Vec<u8> {
     let kind = json!({"group": "bemade.org", "version": "v1", "kind": "OdooInstance"});
     let resource = json!({"group": "bemade.org", "version": "v1", "resource": "odooinstances"});
     let review = json!({
@@ -104,7 +115,7 @@ pub fn review() -> Vec<u8> {
             "kind": kind, "resource": resource, "requestKind": kind, "requestResource": resource,
             "name": "shop-1", "namespace": "eu", "operation": "UPDATE",
             "userInfo": {"username": "kim", "uid": "1", "groups": ["system:authenticated"]},
-            "object": instance(1, 3), "oldObject": instance(1, 2), "dryRun": false,
+            "object": new, "oldObject": old, "dryRun": false,
             "options": {"kind": "UpdateOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-client-side-apply"},
         },
     });

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::DefaultBodyLimit;
 use axum::routing::post;
 use jiff::Timestamp;
 use odoo_operator::admission::{self, Clusters, InstanceFacts, Lookup, ObjectKey};
@@ -64,11 +65,15 @@ pub fn hooks() -> Hooks {
     }
 }
 
-/// Reads the body and answers the same every time: what axum, hyper and rustls cost by themselves.
+/// What axum, hyper and rustls cost by themselves: the body is read, and the answer is always the same; a conversion is
+/// answered with its own body.
 fn empty() -> Router {
     const ANSWER: &str =
         r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"1","allowed":true}}"#;
-    Router::new().route("/validate/v1", post(async |_: Bytes| ANSWER))
+    Router::new()
+        .route("/validate/v1", post(async |_: Bytes| ANSWER))
+        .route("/convert", post(async |body: Bytes| body))
+        .layer(DefaultBodyLimit::disable())
 }
 
 /// Serves until it is killed. Says on standard output where, and who signed its certificate.
