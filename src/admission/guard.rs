@@ -23,7 +23,10 @@ pub fn guard(instance: &OdooInstance, ctx: &Context<'_>) -> Result<Guarded, Vec<
     let mut spec = Spec::Instance(Box::new(instance.spec.clone()));
     let clusters = ctx.lookup.clusters();
     let default_cluster = clusters.as_ref().and_then(|clusters| clusters.default.as_deref());
-    defaulting::default(&mut spec, Source { defaults: &ctx.settings.defaults, default_cluster, old: None });
+    defaulting::default(
+        &mut spec,
+        Source { defaults: &ctx.settings.defaults, default_cluster, is_new: false, old: None },
+    );
     let state = instance.status.as_ref().map_or_else(State::default, |status| State {
         phase: status.phase.map(|phase| format!("{phase:?}")),
         db_initialized: status.db_initialized,

@@ -89,11 +89,11 @@ const COMPARED: [&str; 11] = [
 /// Judges a change.
 pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
     let clusters = ctx.lookup.clusters();
-    // The old object gets the same defaults, so that a new default never looks like somebody's change.
+    // The old object gets what it cannot be served without as well, so that filling it in is nobody's change.
     let read_old = || {
         let mut old = read(change.kind, change.old.as_ref()?, Version::V1);
         if let Some(spec) = &mut old.spec {
-            fill(spec, None, change.defaults, ctx, clusters.as_ref());
+            fill(spec, None, change, ctx, clusters.as_ref());
         }
         Some(old)
     };
@@ -106,7 +106,7 @@ pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
     let mut changed = false;
     if let Some(spec) = &mut new.spec {
         let old = old.as_ref().and_then(|old| old.spec.as_ref());
-        changed = fill(spec, old, change.defaults, ctx, clusters.as_ref());
+        changed = fill(spec, old, change, ctx, clusters.as_ref());
     }
     let old_spec = if same { new.spec.as_ref() } else { old.as_ref().and_then(|old| old.spec.as_ref()) };
 
@@ -203,12 +203,19 @@ fn read(kind: Kind, text: &Text<'_>, sent_as: Version) -> Read {
     Read { spec: spec.ok(), problems }
 }
 
-fn fill(spec: &mut Spec, old: Option<&Spec>, settings: bool, ctx: Context<'_>, clusters: Option<&Clusters>) -> bool {
-    if !settings {
+fn fill(
+    spec: &mut Spec,
+    old: Option<&Spec>,
+    change: &Change<'_>,
+    ctx: Context<'_>,
+    clusters: Option<&Clusters>,
+) -> bool {
+    if !change.defaults {
         return defaulting::constants(spec);
     }
     let default_cluster = clusters.and_then(|clusters| clusters.default.as_deref());
-    defaulting::default(spec, Source { defaults: &ctx.settings.defaults, default_cluster, old })
+    let is_new = change.old.is_none();
+    defaulting::default(spec, Source { defaults: &ctx.settings.defaults, default_cluster, is_new, old })
 }
 
 /// Problems of form come first; what a rule says about the same place follows from them.

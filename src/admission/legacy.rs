@@ -61,7 +61,10 @@ fn settle_defaults(kind: Kind, tree: &mut Value, ctx: &Context<'_>) {
     let clusters = ctx.lookup.clusters();
     let default_cluster = clusters.as_ref().and_then(|clusters| clusters.default.as_deref());
     if kind == Kind::Instance {
-        defaulting::default(&mut spec, Source { defaults: &ctx.settings.defaults, default_cluster, old: None });
+        defaulting::default(
+            &mut spec,
+            Source { defaults: &ctx.settings.defaults, default_cluster, is_new: true, old: None },
+        );
     }
     overlay::overlay(tree, &before, &spec.to_value());
 }

@@ -128,8 +128,8 @@ impl<'a> Incoming<'a> {
         if self.old_is_going() {
             return self.decision(self.judge_deletion(None));
         }
-        // Only v1alpha1 requests lack the schema's defaults here, where no patch was needed to fill them in.
-        let Judged { findings, .. } = self.judge(None, false, ctx);
+        // With the same defaults as before: what the mutating call filled in is nobody's change here either.
+        let Judged { findings, .. } = self.judge(None, !self.object.metadata.deleting, ctx);
         self.decision(findings)
     }
 

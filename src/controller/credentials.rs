@@ -139,8 +139,14 @@ impl Credentials {
         let secrets = hashes(db_password, password).await?;
         let desired = with_inputs(instance, owner, &secrets, resources::secret::user);
         let written = if let Some(stored) = stored {
+            // The owner as this version calls it; whoever else owns it goes on to.
+            let others = stored.owner_references().iter().filter(|reference| reference.uid != owner.uid);
+            let owners: Vec<_> = desired.owner_references().iter().chain(others).collect();
             let patch = json!({
-                "metadata": {"resourceVersion": stored.resource_version(), "labels": desired.metadata.labels},
+                "metadata": {
+                    "resourceVersion": stored.resource_version(), "labels": desired.metadata.labels,
+                    "ownerReferences": owners,
+                },
                 "data": desired.data,
             });
             let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };

@@ -116,7 +116,7 @@ fn told_first(world: &World, space: &Namespace<'_>, object: &Value) {
     }
     assert!(!said.contains("v3ry-s3cret"), "a password:\n{said}");
     let json: Value = serde_json::from_slice(&preflight(world, &["--output=json"]).stdout).unwrap();
-    assert_eq!((&json["blocking"], json["objects"].as_array().unwrap().len()), (&json!(3), 2));
+    assert_eq!((&json["blocking"], json["objects"].as_array().unwrap().len()), (&json!(3), 3));
     assert_eq!(postgres(object), theirs);
     assert_eq!(space.json("odooinstances", "running").unwrap(), *object);
     let mut nowhere = Command::new(env!("CARGO_BIN_EXE_odoo-operator"));
@@ -140,6 +140,16 @@ fn from_the_existing_operator_to_ours_and_back() {
         let status = existing::status(&space, phase, true, replicas);
         existing::set_status(&space, "odooinstances", &existing::name(phase), &status);
     }
+    let backup = json!({
+        "apiVersion": "bemade.org/v1alpha1", "kind": "OdooBackupJob",
+        "metadata": {"name": "backed-up", "namespace": space.name},
+        "spec": {
+            "odooInstanceRef": {"name": "running"},
+            "destination": {"bucket": "b", "objectKey": "k.zip", "endpoint": "https://s3.example.com"},
+        },
+    });
+    existing::create(&space, &[backup]);
+    existing::set_status(&space, "odoobackupjobs", "backed-up", &json!({"phase": "Completed"}));
     let object = space.json("odooinstances", "running").unwrap();
     existing::create(&space, &existing::created(&object));
     existing::apply(&space, &existing::applied(&object, "Running", 2));
@@ -262,6 +272,11 @@ fn as_it_was(world: &World, space: &Namespace<'_>, object: &Value, theirs: &[Str
     let left = stored["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
     assert!(!left.contains_key("bemade.org/migrated"), "{left:?}");
     assert_eq!(postgres(object), theirs);
+    let backup = space.json("odoobackupjobs.v1alpha1.bemade.org", "backed-up").unwrap();
+    assert_eq!(
+        (&backup["spec"]["destination"]["bucket"], &backup["status"]["phase"]),
+        (&json!("b"), &json!("Completed"))
+    );
     let claim = space.json("persistentvolumeclaim", "running-filestore-pvc").unwrap();
     assert_eq!(claim["metadata"]["ownerReferences"][0]["uid"], object["metadata"]["uid"]);
     let children = ["get", "secrets,services,deployments,ingresses,serviceaccounts,persistentvolumeclaims", "-ojson"];

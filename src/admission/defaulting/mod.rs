@@ -1,8 +1,8 @@
 //! What a manifest leaves open.
 //!
 //! Constants are v1's schema defaults: the API server lays them over v1 requests itself, but not over v1alpha1's.
-//! Settings are the operator's; a field that they decide takes the old object's value first, so that a changed setting
-//! changes new objects only.
+//! Settings are the operator's, and they change new objects only: an absent field takes the old object's value first, and
+//! one that may stay open is not filled in any more once the object is there.
 
 mod constants;
 mod settings;
@@ -17,6 +17,8 @@ pub struct Source<'a> {
     pub defaults: &'a Defaults,
     /// The PostgreSQL cluster of instances that name none.
     pub default_cluster: Option<&'a str>,
+    /// Whether the object is new to the operator. Of one that is not, only what it cannot be served without is filled in.
+    pub is_new: bool,
     /// The spec before this change.
     pub old: Option<&'a Spec>,
 }

@@ -16,26 +16,38 @@ pub(super) fn fill(spec: &mut Spec, source: Source<'_>) -> bool {
 
 fn instance(spec: &mut OdooInstanceSpec, old: Option<&OdooInstanceSpec>, source: Source<'_>) -> bool {
     let defaults = source.defaults;
+    let optional = source.is_new.then_some(defaults);
     let image = old.and_then(|old| old.image.clone()).unwrap_or_else(|| defaults.image.clone());
     let mut changed = put(&mut spec.image, || image);
-    changed |= first(&mut spec.resources, old.and_then(|old| old.resources.as_ref()), defaults.resources.as_ref());
-    changed |= first(&mut spec.affinity, old.and_then(|old| old.affinity.as_ref()), defaults.affinity.as_ref());
-    changed |=
-        first(&mut spec.tolerations, old.and_then(|old| old.tolerations.as_ref()), defaults.tolerations.as_ref());
+    changed |= first(
+        &mut spec.resources,
+        old.and_then(|old| old.resources.as_ref()),
+        optional.and_then(|settings| settings.resources.as_ref()),
+    );
+    changed |= first(
+        &mut spec.affinity,
+        old.and_then(|old| old.affinity.as_ref()),
+        optional.and_then(|settings| settings.affinity.as_ref()),
+    );
+    changed |= first(
+        &mut spec.tolerations,
+        old.and_then(|old| old.tolerations.as_ref()),
+        optional.and_then(|settings| settings.tolerations.as_ref()),
+    );
 
     let old_cron = old.and_then(|old| old.cron.as_ref());
     if let Some(cron) = &mut spec.cron {
         changed |= first(
             &mut cron.resources,
             old_cron.and_then(|cron| cron.resources.as_ref()),
-            defaults.cron_resources.as_ref(),
+            optional.and_then(|settings| settings.cron_resources.as_ref()),
         );
     }
     if let Some(restore) = spec.initialization.as_mut().and_then(|init| init.restore.as_mut()) {
         changed |= put(&mut restore.format, || BackupFormat::Zip);
     }
-    changed |= filestore(spec.filestore.get_or_insert_default(), old.and_then(|old| old.filestore.as_ref()), defaults);
-    changed |= ingress(&mut spec.ingress, old.map(|old| &old.ingress), defaults);
+    changed |= filestore(spec.filestore.get_or_insert_default(), old.and_then(|old| old.filestore.as_ref()), source);
+    changed |= ingress(&mut spec.ingress, old.map(|old| &old.ingress), optional);
     changed | database(&mut spec.database, old.and_then(|old| old.database.as_ref()), source.default_cluster)
 }
 
@@ -48,34 +60,36 @@ fn first<T: Clone>(field: &mut Option<T>, old: Option<&T>, setting: Option<&T>) 
     field.is_some()
 }
 
-fn filestore(filestore: &mut Filestore, old: Option<&Filestore>, defaults: &Defaults) -> bool {
+fn filestore(filestore: &mut Filestore, old: Option<&Filestore>, source: Source<'_>) -> bool {
+    let defaults = source.defaults;
     first(&mut filestore.storage_size, old.and_then(|old| old.storage_size.as_ref()), Some(&defaults.storage_size))
         | first(
             &mut filestore.storage_class,
             old.and_then(|old| old.storage_class.as_ref()),
-            defaults.storage_class.as_ref(),
+            defaults.storage_class.as_ref().filter(|_| source.is_new),
         )
         | first(&mut filestore.access_mode, old.and_then(|old| old.access_mode.as_ref()), Some(&defaults.access_mode))
 }
 
 /// A Gateway and a class exclude each other: whichever the manifest names, the other is not filled in. An issuer goes
 /// with an Ingress.
-fn ingress(ingress: &mut Ingress, old: Option<&Ingress>, defaults: &Defaults) -> bool {
+fn ingress(ingress: &mut Ingress, old: Option<&Ingress>, settings: Option<&Defaults>) -> bool {
     let mut changed = false;
     if ingress.class.is_none() && ingress.gateway_ref.is_none() {
         let before = old.filter(|old| old.class.is_some() || old.gateway_ref.is_some());
-        let (class, gateway) = match before {
-            Some(old) => (&old.class, &old.gateway_ref),
-            None if defaults.gateway_ref.is_some() => (&None, &defaults.gateway_ref),
-            None => (&defaults.ingress_class, &None),
+        let (class, gateway) = match (before, settings) {
+            (Some(old), _) => (&old.class, &old.gateway_ref),
+            (None, Some(settings)) if settings.gateway_ref.is_some() => (&None, &settings.gateway_ref),
+            (None, Some(settings)) => (&settings.ingress_class, &None),
+            (None, None) => (&None, &None),
         };
         ingress.class.clone_from(class);
         ingress.gateway_ref.clone_from(gateway);
         changed |= class.is_some() || gateway.is_some();
     }
     if ingress.gateway_ref.is_none() {
-        changed |=
-            first(&mut ingress.issuer, old.and_then(|old| old.issuer.as_ref()), defaults.ingress_issuer.as_ref());
+        let setting = settings.and_then(|settings| settings.ingress_issuer.as_ref());
+        changed |= first(&mut ingress.issuer, old.and_then(|old| old.issuer.as_ref()), setting);
     }
     changed
 }
@@ -94,14 +108,18 @@ fn database(field: &mut Option<DatabaseSpec>, old: Option<&DatabaseSpec>, defaul
     true
 }
 
+/// A location that was there without a region stays without: a job that has begun cannot change.
 fn regions(spec: &mut Spec, source: Source<'_>) -> bool {
     let old: Vec<_> = source.old.map(Spec::s3_locations).unwrap_or_default();
-    let old =
-        |path: &str| old.iter().find(|(found, _)| *found == path).and_then(|(_, location)| location.region.clone());
+    let decided = |path: &str| match old.iter().find(|(found, _)| *found == path) {
+        Some((_, location)) => location.region.clone(),
+        None if source.is_new || source.old.is_some() => Some(source.defaults.region.clone()),
+        None => None,
+    };
     let mut changed = false;
     let mut fill = |path: &str, location: Option<&mut S3Location>| {
         if let Some(location) = location {
-            changed |= put(&mut location.region, || old(path).unwrap_or_else(|| source.defaults.region.clone()));
+            changed |= first(&mut location.region, decided(path).as_ref(), None);
         }
     };
     match spec {

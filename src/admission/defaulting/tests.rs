@@ -1,6 +1,6 @@
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values")]
 
-use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use k8s_openapi::api::core::v1::{Affinity, ResourceRequirements, Toleration};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -80,7 +80,7 @@ fn filled(spec: Value, old: Option<Value>, defaults: &Defaults) -> Value {
     let decode = |spec: &Value| Kind::Instance.decode(spec).unwrap();
     let old = old.as_ref().map(decode);
     let mut spec = decode(&spec);
-    default(&mut spec, Source { defaults, default_cluster: Some("main"), old: old.as_ref() });
+    default(&mut spec, Source { defaults, default_cluster: Some("main"), is_new: old.is_none(), old: old.as_ref() });
     spec.to_value()
 }
 
@@ -106,6 +106,53 @@ fn a_changed_setting_changes_new_objects_only() {
     let newer = Defaults { image: "odoo:20.0".to_owned(), ingress_class: Some("other".to_owned()), ..settings() };
     assert_eq!(filled(old.clone(), Some(old.clone()), &newer), old);
     assert_eq!(filled(smallest(), Some(old.clone()), &newer), old);
+}
+
+/// Every setting that has a value, of those that have none at first.
+fn set_later() -> Defaults {
+    let gateway = GatewayRef { name: "gw".to_owned(), namespace: "infra".to_owned(), section_name: None };
+    Defaults {
+        storage_class: Some("fast".to_owned()),
+        cron_resources: Some(ResourceRequirements::default()),
+        affinity: Some(Affinity::default()),
+        gateway_ref: Some(gateway),
+        ..settings()
+    }
+}
+
+#[test]
+fn a_setting_that_had_no_value_changes_nothing_that_is_there() {
+    let before = Defaults::default();
+    for spec in [smallest(), bare(Kind::Instance)] {
+        let old = filled(spec.clone(), None, &before);
+        assert_eq!(filled(old.clone(), Some(old.clone()), &set_later()), old);
+        assert_eq!(filled(spec, Some(old.clone()), &set_later()), old);
+        // Nor does the reconciler work with it.
+        let mut stored = Kind::Instance.decode(&old).unwrap();
+        let source = Source { defaults: &set_later(), default_cluster: Some("main"), is_new: false, old: None };
+        default(&mut stored, source);
+        assert_eq!(stored.to_value(), old);
+    }
+}
+
+#[test]
+fn a_location_keeps_having_no_region() {
+    fn fill(new: &mut Spec, old: &Spec) {
+        default(new, Source { defaults: &settings(), default_cluster: None, is_new: false, old: Some(old) });
+    }
+    for kind in [Kind::Instance, Kind::BackupJob, Kind::RestoreJob, Kind::BackupSchedule] {
+        let spec = kind.decode(&bare(kind)).unwrap();
+        let mut new = spec.clone();
+        fill(&mut new, &spec);
+        for (path, location) in new.s3_locations() {
+            assert_eq!(location.region, None, "{} {path}", kind.name());
+        }
+    }
+    // One that a change brings gets it.
+    let (old, mut new) =
+        (Kind::Instance.decode(&smallest()).unwrap(), Kind::Instance.decode(&bare(Kind::Instance)).unwrap());
+    fill(&mut new, &old);
+    assert!(new.s3_locations().iter().all(|(_, location)| location.region.as_deref() == Some("eu-west-1")));
 }
 
 #[test]
@@ -147,7 +194,7 @@ fn regions_and_formats_are_said_explicitly() {
         (Kind::BackupSchedule, "/template/destination/region"),
     ] {
         let mut spec = kind.decode(&bare(kind)).unwrap();
-        default(&mut spec, Source { defaults: &settings(), default_cluster: None, old: None });
+        default(&mut spec, Source { defaults: &settings(), default_cluster: None, is_new: true, old: None });
         assert_eq!(spec.to_value().pointer(at), Some(&json!("eu-west-1")), "{}", kind.name());
     }
 }
@@ -209,7 +256,7 @@ proptest! {
         let mut choices = || { at += 1; seed[at % seed.len()] };
         let mut full = kind.decode(&bare(kind)).unwrap();
         let defaults = settings();
-        let source = |old| Source { defaults: &defaults, default_cluster: Some("main"), old };
+        let source = |old| Source { defaults: &defaults, default_cluster: Some("main"), is_new: Option::is_none(&old), old };
         default(&mut full, source(None));
         let raw = parts_of(full.to_value(), &mut choices);
         let old: Option<Spec> = has_old.then(|| kind.decode(&parts_of(full.to_value(), &mut choices)).unwrap());

@@ -153,6 +153,37 @@ const FIVE: fn() -> Value = || {
 };
 
 #[test]
+fn a_job_that_began_before_regions_were_written_down_can_be_edited() {
+    let job = |annotations: Value, region: Option<&str>| {
+        let mut destination = json!({"bucket": "b", "objectKey": "k.zip", "endpoint": "https://s3.example.com"});
+        if let Some(region) = region {
+            destination["region"] = json!(region);
+        }
+        json!({
+            "apiVersion": "bemade.org/v1", "kind": "OdooBackupJob",
+            "metadata": {"name": "old", "namespace": "eu", "annotations": annotations},
+            "spec": {"odooInstanceRef": {"name": "shop"}, "destination": destination, "format": "zip",
+                     "withFilestore": true},
+            "status": {"phase": "Completed"},
+        })
+    };
+    let change = |new: Value| {
+        let mut request = request("UPDATE", "v1", new, job(json!({}), None));
+        for kind in ["kind", "requestKind"] {
+            request["request"][kind]["kind"] = json!("OdooBackupJob");
+        }
+        request["request"]["resource"]["resource"] = json!("odoobackupjobs");
+        request
+    };
+    let annotated = mutated(&change(job(json!({"x": "y"}), None)));
+    assert_eq!(annotated["spec"]["destination"].get("region"), None);
+    assert_eq!(call(validate, &change(annotated))["allowed"], true);
+    for hook in [mutate, validate] {
+        assert_eq!(fields(&call(hook, &change(job(json!({}), Some("eu-west-1"))))), ["spec.destination"]);
+    }
+}
+
+#[test]
 fn everything_that_is_wrong_is_said_at_once() {
     let response = call(mutate, &create(FIVE()));
     let causes = causes(&response);

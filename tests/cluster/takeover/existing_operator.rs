@@ -40,6 +40,10 @@ fn crd(world: &World, plural: &str) -> Value {
     serde_json::from_str(&world.ok(&["get", "crd", &format!("{plural}.bemade.org"), "--output=json"])).unwrap()
 }
 
+/// Jobs that ended.
+const ENDED: [(&str, &str); 3] =
+    [("odoobackupjobs", "backed-up"), ("odoorestorejobs", "restored"), ("odoostagingrefreshjobs", "refreshed")];
+
 /// The existing operator's cluster, without the operator; its instances by phase.
 fn prepare(space: &Namespace<'_>) -> BTreeMap<&'static str, Value> {
     let instances: Vec<_> =
@@ -71,15 +75,26 @@ fn prepare(space: &Namespace<'_>) -> BTreeMap<&'static str, Value> {
     };
     let mut backup = reference("backingup");
     backup["destination"] = json!({"bucket": "b", "objectKey": "k.zip", "endpoint": "https://s3.example.com"});
+    let mut restore = reference("running");
+    restore["source"] = json!({"type": "s3", "s3": backup["destination"]});
+    let mut refresh = reference("running");
+    refresh["source"] = json!({"instanceName": "stopped"});
     existing::create(
         space,
         &[
             job("OdooInitJob", "initializing-auto-init", reference("initializing")),
             job("OdooInitJob", "initfailed-auto-init", reference("initfailed")),
             job("OdooUpgradeJob", "upgrade", reference("upgrading")),
-            job("OdooBackupJob", "backup", backup),
+            job("OdooBackupJob", "backup", backup.clone()),
+            job("OdooBackupJob", "backed-up", backup.clone()),
+            job("OdooRestoreJob", "restored", restore),
+            job("OdooStagingRefreshJob", "refreshed", refresh),
         ],
     );
+    for (resource, name) in ENDED {
+        let ended = json!({"phase": "Completed", "completionTime": "2026-01-02 03:04:05"});
+        existing::set_status(space, resource, name, &ended);
+    }
     let started = |job: &str| json!({"phase": "Running", "jobName": job, "startTime": "2026-01-02 03:04:05"});
     existing::set_status(space, "odooinitjobs", "initializing-auto-init", &started("initializing-auto-init-x7k2p"));
     existing::set_status(
@@ -142,7 +157,14 @@ fn the_existing_operators_instances_run_on_and_move_over_when_told() {
 
     world.install();
     world.start_operator();
-    for plural in ["odooinstances", "odooinitjobs", "odooupgradejobs", "odoobackupjobs", "odoorestorejobs"] {
+    for plural in [
+        "odooinstances",
+        "odooinitjobs",
+        "odooupgradejobs",
+        "odoobackupjobs",
+        "odoorestorejobs",
+        "odoostagingrefreshjobs",
+    ] {
         eventually("v1 is the only stored version", || {
             (crd(&world, plural)["status"]["storedVersions"] == json!(["v1"])).then_some(())
         });
@@ -264,6 +286,17 @@ fn unsupported(space: &Namespace<'_>, objects: &BTreeMap<&str, Value>) {
         });
         assert_eq!(space.json(kind, name).unwrap()["status"]["phase"], "Running");
     }
+    // Whatever has begun or ended can be read in both versions, and be annotated in both.
+    for (resource, name) in ENDED.into_iter().chain([("odoobackupjobs", "backup"), ("odooupgradejobs", "upgrade")]) {
+        for version in ["v1", "v1alpha1"] {
+            let resource = format!("{resource}.{version}.bemade.org");
+            let before = space.json(&resource, name).unwrap();
+            space.ok(&["annotate", &resource, name, &format!("example.com/{version}=seen")]);
+            let after = space.json(&resource, name).unwrap();
+            assert_eq!(after["spec"], before["spec"], "{resource} {name}");
+            assert_eq!(after["status"]["phase"], before["status"]["phase"], "{resource} {name}");
+        }
+    }
 }
 
 /// The other operator's Job goes on to its end, and no second one is made.
@@ -319,6 +352,7 @@ fn move_over(space: &Namespace<'_>, name: &str, why: &str, change: &[&str]) {
     let secret = space.json("secret", &format!("{name}-odoo-user")).unwrap();
     let kept = base64(&existing::password(name));
     assert_eq!(secret["data"]["password"], kept, "the role's password is kept");
+    assert_eq!(secret["metadata"]["ownerReferences"][0]["apiVersion"], "bemade.org/v1");
 }
 
 fn base64(text: &str) -> String {

@@ -18,13 +18,18 @@ const FLOOR: usize = 64 << 10;
 
 /// Runs `work` on `input` and fails if it takes more memory than its input justifies.
 pub fn bounded<T>(input: &[u8], work: impl Fn() -> T) -> T {
+    bounded_above(FLOOR, input, work)
+}
+
+/// The same with another floor.
+pub fn bounded_above<T>(floor: usize, input: &[u8], work: impl Fn() -> T) -> T {
     let measure = || {
         let before = MEMORY.current_usage();
         MEMORY.reset_peak_usage();
         let result = work();
         (result, MEMORY.peak_usage().saturating_sub(before))
     };
-    let allowed = FLOOR + TIMES * input.len();
+    let allowed = floor + TIMES * input.len();
     // The first call also fills what is computed once a process.
     let (mut result, mut taken) = measure();
     if taken > allowed {

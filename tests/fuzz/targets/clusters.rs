@@ -2,10 +2,13 @@
 #![no_main]
 
 use odoo_operator::postgres::config::ClustersConfig;
-use odoo_operator_fuzz::bounded;
+use odoo_operator_fuzz::bounded_above;
+
+/// The scanner looks for the colon of a key up to 1,024 characters ahead, which takes it up to 0.6 MiB.
+const SCANNER: usize = 1 << 20;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
-    match bounded(text.as_bytes(), || ClustersConfig::from_yaml(text)) {
+    match bounded_above(SCANNER, text.as_bytes(), || ClustersConfig::from_yaml(text)) {
         Ok(config) => assert!(config.names().next().is_some(), "a configuration without a cluster"),
         Err(why) => assert!(!why.to_string().is_empty()),
     }

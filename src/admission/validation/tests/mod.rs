@@ -86,7 +86,8 @@ impl Trial {
         let ctx = self.world.ctx();
         let filled = |spec: &Value| -> Spec {
             let mut spec = self.kind.decode(spec).unwrap();
-            let source = Source { defaults: &ctx.settings.defaults, default_cluster: Some("main"), old: None };
+            let source =
+                Source { defaults: &ctx.settings.defaults, default_cluster: Some("main"), is_new: true, old: None };
             if self.world.clusters.is_some() {
                 defaulting::default(&mut spec, source);
             } else {

@@ -113,7 +113,10 @@ fn each_row_judges_the_kinds_that_it_names_and_answers_what_it_says() {
     let filled = |kind: Kind, spec: &Value| -> Spec {
         let mut spec = kind.decode(spec).unwrap();
         let default_cluster = Some("main");
-        defaulting::default(&mut spec, Source { defaults: &ctx.settings.defaults, default_cluster, old: None });
+        defaulting::default(
+            &mut spec,
+            Source { defaults: &ctx.settings.defaults, default_cluster, is_new: true, old: None },
+        );
         spec
     };
     let mut seen: BTreeMap<usize, (BTreeSet<Kind>, bool, bool)> = BTreeMap::new();
