@@ -5,6 +5,7 @@
 
 use super::context::ObjectKey;
 use super::subject::Spec;
+use super::syntax::{is_label, is_subdomain};
 use super::violation::quoted;
 use crate::api::labels::ALLOW_FROM_NAMESPACES;
 
@@ -50,14 +51,8 @@ impl Reference {
 
     /// Whether an object of that name can be there at all. Others are asked for nowhere: a name is part of a URL.
     pub fn is_possible(&self) -> bool {
-        let label = |label: &str| {
-            let bytes = label.as_bytes();
-            let end = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-            let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
-            end(bytes.first()) && end(bytes.last()) && bytes.iter().all(inner)
-        };
         let ObjectKey { namespace, name } = &self.key;
-        namespace.len() <= 63 && label(namespace) && name.len() <= 253 && name.split('.').all(label)
+        is_label(namespace) && is_subdomain(name)
     }
 
     /// Why an object of `namespace` cannot refer to it, and what would change that.

@@ -147,7 +147,8 @@ mod tests {
             "filestore": {"accessMode": "ReadWriteOnce"},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": "half"}},
             "configOptions": {"db_host": "pooler"},
-            "extraEnv": [{"name": "A=B"}, {"name": "A", "value": "1", "valueFrom": {}}, {"name": "HOST"}],
+            "extraEnv": [{"name": "A=B"}, {"name": "A", "value": "1", "valueFrom": {}}, {"name": "HOST"},
+                         {"name": "B", "value": "1", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
             "webhook": {"url": "http://localhost/"},
         });
         let found = guard(&instance("shop", with(smallest(), spec)), &world.ctx()).unwrap();
@@ -164,6 +165,8 @@ mod tests {
                 "spec.extraEnv[0].name",
                 "spec.extraEnv[1].value",
                 "spec.extraEnv[2].name",
+                "spec.extraEnv[3].value",
+                "spec.extraEnv[1].valueFrom",
             ]
         );
         let spec = found.instance.spec;
@@ -172,7 +175,8 @@ mod tests {
         assert_eq!(serde_json::to_value(spec.strategy).unwrap(), json!({"type": "Recreate"}));
         assert_eq!(
             serde_json::to_value(spec.extra_env).unwrap(),
-            json!([{"name": "A", "valueFrom": {}}, {"name": "HOST"}])
+            json!([{"name": "A", "value": "1"}, {"name": "HOST"},
+                   {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}])
         );
     }
 

@@ -19,6 +19,7 @@ pub mod path;
 pub mod review;
 pub mod shape;
 pub mod subject;
+mod syntax;
 pub mod validation;
 pub mod violation;
 

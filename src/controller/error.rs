@@ -62,6 +62,11 @@ impl Error {
         Self::Kube { action, kind: K::kind(&()).into_owned(), name, source }
     }
 
+    /// Whether the API server, or an admission webhook of its, will not have the object, or does not know its kind.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Kube { source: kube::Error::Api(status), .. } if matches!(status.code, 400 | 403 | 404 | 422))
+    }
+
     /// Whether somebody else wrote the object in between: not a failure, only a reason to look again.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Kube { source: kube::Error::Api(status), .. } if status.is_conflict())

@@ -27,7 +27,7 @@ use crate::api::settings::Settings;
 use crate::api::v1::{
     DeletionPolicy, Environment, OdooInstance, OdooInstanceStatus, OperationKind, OperationStatus, Phase,
 };
-use crate::lifecycle::{Base, Database, Effect, Facts, InitWork, Observed, decide, report};
+use crate::lifecycle::{Base, Child, Database, Effect, Facts, InitWork, Observed, decide, report};
 use crate::telemetry::{Events, Metrics, Outcome};
 
 /// A pass that takes more steps than this does not come to rest.
@@ -228,21 +228,26 @@ struct Walked {
 }
 
 /// Decides and acts until nothing is left to do, or only waiting.
+///
+/// An object that the API server refuses and that no other needs does not hold the others up.
 async fn walk(context: &Context, pass: &mut Pass) -> Result<(Walked, Option<Error>)> {
+    let mut refused: Vec<(Effect, Error)> = Vec::new();
+    let first = |refused: Vec<(Effect, Error)>| refused.into_iter().next().map(|(_, error)| error);
     for _ in 0..MAX_STEPS {
         let world = observe(context, pass).await?;
-        let plan = decide(&pass.facts(&world.observed));
+        let mut plan = decide(&pass.facts(&world.observed));
         if plan.phase != pass.phase() {
             enter(pass, plan.phase, &world.observed);
             // An operation begins with its status patch, and only then is anything done about it.
             if pass.status.operation.is_some() && matches!(plan.phase, Phase::Initializing | Phase::Deleting) {
                 let world = observe(context, pass).await?;
-                return Ok((Walked { world, released: false }, None));
+                return Ok((Walked { world, released: false }, first(refused)));
             }
             continue;
         }
+        plan.effects.retain(|effect| !refused.iter().any(|(of, _)| of == effect));
         if plan.effects.is_empty() {
-            return Ok((Walked { world, released: false }, None));
+            return Ok((Walked { world, released: false }, first(refused)));
         }
         let mut waits = false;
         for effect in plan.effects {
@@ -250,6 +255,7 @@ async fn walk(context: &Context, pass: &mut Pass) -> Result<(Walked, Option<Erro
                 Ok(Progress::Done) => {}
                 Ok(Progress::Waits) => waits = true,
                 Ok(Progress::Foreign(child, what)) => context.foreign.remember(&pass.owner.uid, child, what),
+                Err(error) if error.is_refusal() && needed_by_none(effect) => refused.push((effect, error)),
                 Err(error) => return Ok((Walked { world, released: false }, Some(error))),
             }
             if effect == Effect::ReleaseFinalizer && !waits {
@@ -261,10 +267,19 @@ async fn walk(context: &Context, pass: &mut Pass) -> Result<(Walked, Option<Erro
         }
         if waits {
             let world = observe(context, pass).await?;
-            return Ok((Walked { world, released: false }, None));
+            return Ok((Walked { world, released: false }, first(refused)));
         }
     }
     Err(Error::Restless(MAX_STEPS))
+}
+
+/// Whether an effect makes an object that no other of the instance's objects needs.
+fn needed_by_none(effect: Effect) -> bool {
+    let Effect::Ensure(child) = effect else { return false };
+    matches!(
+        child,
+        Child::Service | Child::Ingress | Child::HttpRoute | Child::DisruptionBudget | Child::Web | Child::Cron
+    )
 }
 
 /// Takes a phase, with what it says in status.

@@ -1,5 +1,7 @@
 //! Rule 14: environment variables.
 
+use k8s_openapi::api::core::v1::EnvVarSource;
+
 use super::Case;
 use crate::admission::violation::{Findings, quoted};
 use crate::api::v1::OdooInstanceSpec;
@@ -28,15 +30,17 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
+/// Kubernetes 1.32 and later take every printable character of ASCII but `=`.
 fn is_legal(name: &str) -> bool {
-    !name.is_empty() && !name.contains('=') && !name.chars().any(char::is_control)
+    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=')
 }
 
 /// What the API server would refuse in a pod goes. (The builders leave out the operator's own, and all but the last of
 /// one name.)
 pub(super) fn without_illegal(spec: &mut OdooInstanceSpec) {
-    for variable in spec.extra_env.iter_mut().flatten().filter(|variable| variable.value_from.is_some()) {
-        variable.value = None;
+    for variable in spec.extra_env.iter_mut().flatten() {
+        variable.value_from.take_if(|from| *from == EnvVarSource::default());
+        variable.value.take_if(|_| variable.value_from.is_some());
     }
     if let Some(variables) = &mut spec.extra_env {
         variables.retain(|variable| is_legal(&variable.name));

@@ -18,6 +18,7 @@ mod lists;
 mod moves;
 mod names;
 mod passwords;
+mod pods;
 mod production;
 mod quantities;
 mod release;

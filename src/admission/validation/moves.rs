@@ -40,7 +40,7 @@ fn moved(
     previous: Option<&str>,
     findings: &mut Findings,
 ) {
-    let (Some(old), Some(new)) = (old.filter(|it| !it.is_empty()), new.filter(|it| !it.is_empty())) else { return };
+    let (Some(old), Some(new)) = (old.filter(|it| !it.is_empty()), new) else { return };
     let phase = case.state.phase.as_deref().unwrap_or("Provisioning");
     let at_rest = matches!(phase, "Running" | "Degraded" | "Stopped");
     if new == old || at_rest || previous == Some(new.as_str()) {

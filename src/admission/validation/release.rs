@@ -5,22 +5,24 @@ use crate::admission::subject::Kind;
 use crate::admission::violation::{Findings, quoted};
 use crate::api::v1::{InitializationMode, OdooInstanceSpec, OnImageChange};
 
-/// Going on without it would surprise: data would be elsewhere than asked for, or meet code that it was not upgraded to.
-pub(super) fn refused(case: &Case<'_>, findings: &mut Findings) {
-    let Some((spec, old)) = case.instance() else { return };
-    if let Some(database) = &spec.database {
-        let elsewhere =
-            "is not carried out by this release, which makes the database itself; use spec.database.cluster";
-        for (field, there) in [
-            ("credentialsSecretRef", database.credentials_secret_ref.is_some()),
-            ("caSecretRef", database.ca_secret_ref.is_some()),
-            ("secondDatabase", database.second_database.is_some()),
-        ] {
-            if there {
-                findings.not_supported(format!("spec.database.{field}"), elsewhere);
-            }
+/// Going on without it would surprise: data would be elsewhere than asked for.
+pub(super) fn database(case: &Case<'_>, findings: &mut Findings) {
+    let Some(database) = case.instance().and_then(|(spec, _)| spec.database.as_ref()) else { return };
+    let elsewhere = "is not carried out by this release, which makes the database itself; use spec.database.cluster";
+    for (field, there) in [
+        ("credentialsSecretRef", database.credentials_secret_ref.is_some()),
+        ("caSecretRef", database.ca_secret_ref.is_some()),
+        ("secondDatabase", database.second_database.is_some()),
+    ] {
+        if there {
+            findings.not_supported(format!("spec.database.{field}"), elsewhere);
         }
     }
+}
+
+/// Going on without it would surprise: data would meet code that it was not upgraded to, or stay where it was.
+pub(super) fn refused(case: &Case<'_>, findings: &mut Findings) {
+    let Some((spec, old)) = case.instance() else { return };
     if spec.upgrade.as_ref().and_then(|upgrade| upgrade.on_image_change) == Some(OnImageChange::UpgradeModules) {
         let message = "UpgradeModules is not carried out by this release: a new image would meet a database that was \
                        not upgraded to it; use None, and upgrade the modules yourself";
@@ -31,19 +33,20 @@ pub(super) fn refused(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-/// Class, cluster and access mode of what is there already. (In other phases rule 4 has refused class and cluster.)
+/// Class, cluster and access mode of what is there already. (In other phases rule 4 has refused class and cluster.) The
+/// volume claim is made in the first pass, whatever else that one waits for.
 fn moves(case: &Case<'_>, spec: &OdooInstanceSpec, old: &OdooInstanceSpec, findings: &mut Findings) {
-    let phase = case.state.phase.as_deref().unwrap_or("Provisioning");
-    let at_rest = matches!(phase, "Running" | "Degraded" | "Stopped");
+    let phase = case.state.phase.as_deref();
+    let at_rest = matches!(phase, Some("Running" | "Degraded" | "Stopped"));
     let class = |spec: &OdooInstanceSpec| spec.filestore.as_ref()?.storage_class.clone();
     let mode = |spec: &OdooInstanceSpec| spec.filestore.as_ref()?.access_mode.clone();
     let cluster = |spec: &OdooInstanceSpec| spec.database.as_ref()?.cluster.clone();
     for (path, old, new, applies, why) in [
         ("spec.filestore.storageClass", class(old), class(spec), at_rest, "this release moves no volume"),
         ("spec.database.cluster", cluster(old), cluster(spec), at_rest, "this release moves no database"),
-        ("spec.filestore.accessMode", mode(old), mode(spec), phase != "Provisioning", "a volume keeps its access mode"),
+        ("spec.filestore.accessMode", mode(old), mode(spec), phase.is_some(), "a volume keeps its access mode"),
     ] {
-        if let (Some(old), Some(new)) = (old, new)
+        if let (Some(old), Some(new)) = (old.filter(|it| !it.is_empty()), new)
             && applies
             && old != new
         {
@@ -55,7 +58,7 @@ fn moves(case: &Case<'_>, spec: &OdooInstanceSpec, old: &OdooInstanceSpec, findi
 
 /// Going on without it does no harm.
 pub(super) fn told(case: &Case<'_>, findings: &mut Findings) {
-    let Some((spec, _)) = case.instance() else { return };
+    let Some((spec, old)) = case.instance() else { return };
     let mut tell = |path: &str, applies: bool, what: &str| {
         if applies {
             findings.warn(path, what);
@@ -71,6 +74,11 @@ pub(super) fn told(case: &Case<'_>, findings: &mut Findings) {
         tell("spec.upgrade.rollback", upgrade.rollback == Some(false), none);
         tell("spec.upgrade.keepWebRunning", upgrade.keep_web_running == Some(true), none);
     }
+    // Which class the cluster's own default was is not known here.
+    let class = |spec: &OdooInstanceSpec| spec.filestore.as_ref().and_then(|files| files.storage_class.clone());
+    let named = old.is_some_and(|old| class(old).unwrap_or_default().is_empty() && class(old) != class(spec));
+    let keeps = "has no effect on the volume that is there, which keeps its class";
+    tell("spec.filestore.storageClass", named && case.state.phase.is_some(), keeps);
     let read_only = spec.read_only_sql_access.as_ref().is_some_and(|access| access.enabled == Some(true));
     tell("spec.readOnlySqlAccess", read_only, "is not carried out by this release: no such role is made");
     if case.state.db_initialized != Some(true) {

@@ -45,14 +45,7 @@ pub(super) fn rolling_update(case: &Case<'_>, findings: &mut Findings) {
     }
     let mut zero = true;
     for (name, value) in [("maxUnavailable", &update.max_unavailable), ("maxSurge", &update.max_surge)] {
-        let number = match value {
-            None => Some(25),
-            Some(IntOrString::Int(number)) => Some(*number).filter(|number| *number >= 0),
-            Some(IntOrString::String(text)) => text
-                .strip_suffix('%')
-                .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-                .and_then(|digits| digits.parse().ok()),
-        };
+        let number = value.as_ref().map_or(Some(25), share);
         zero &= number == Some(0);
         if number.is_none() {
             findings.invalid(format!("{PATH}.{name}"), "must be a number from 0 or a percentage such as \"25%\"");
@@ -60,6 +53,17 @@ pub(super) fn rolling_update(case: &Case<'_>, findings: &mut Findings) {
     }
     if zero {
         findings.invalid(PATH, "maxUnavailable and maxSurge are both 0: no pod could ever be replaced; raise one");
+    }
+}
+
+/// A number of pods or a percentage of them; `None` if it is neither.
+pub(super) fn share(value: &IntOrString) -> Option<i32> {
+    match value {
+        IntOrString::Int(number) => Some(*number).filter(|number| *number >= 0),
+        IntOrString::String(text) => text
+            .strip_suffix('%')
+            .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok()),
     }
 }
 

@@ -5,7 +5,7 @@ use super::rule::Rule;
 use super::rule::Stored::{self, GoesOn, NotAsked, Stops, StopsUntilInitialized};
 use super::{
     Case, blocks, cluster, config_options, consent, database, environment, extra_env, hosts, image, jobs, lists, moves,
-    names, passwords, production, quantities, release, replicas, s3, schedule, unused, webhook,
+    names, passwords, pods, production, quantities, release, replicas, s3, schedule, unused, webhook,
 };
 use crate::admission::subject::Kind::{
     self, BackupJob, BackupSchedule, InitJob, Instance, RefreshJob, RestoreJob, UpgradeJob,
@@ -73,7 +73,7 @@ static RULES: &[Rule] = &[
         JOBS, DeniesOrWarns, Stops, jobs::target),
     rule(21, "the spec of a job is fixed once it has begun, but for cancel: true",
         ONCE, Denies, NotAsked, jobs::fixed),
-    rule(22, "exactly the source block that type or mode names",
+    rule(22, "the source block that type or mode names is there; a job has no other",
         &[Instance, RestoreJob], Denies, StopsUntilInitialized, blocks::judge)
         .in_schema(&[
             "spec.initialization.restore", "spec.initialization.clone", "spec.initialization.restore.s3",
@@ -95,6 +95,8 @@ static RULES: &[Rule] = &[
         &[Instance, RestoreJob, RefreshJob], Warns, NotAsked, passwords::live_copy),
     rule(28, "what is in another namespace is used with its consent (bemade.org/allow-from-namespaces); a job waits for it",
         ACROSS, Warns, NotAsked, consent::others),
+    rule(29, "a database that the operator did not make is not used by this release",
+        INSTANCE, Denies, StopsUntilInitialized, release::database),
     rule(29, "what this release does not carry out is refused where going on without it would surprise",
         INSTANCE, Denies, GoesOn(as_it_is), release::refused),
     rule(29, "what this release does not carry out otherwise warns",
@@ -103,6 +105,8 @@ static RULES: &[Rule] = &[
         NOT_BUILT, Warns, NotAsked, release::kinds),
     rule(30, "what has no effect beside another field warns",
         INSTANCE, Warns, NotAsked, unused::judge),
+    rule(31, "what goes into pods, Ingress and budget is what the API server takes there",
+        INSTANCE, Denies, GoesOn(as_it_is), pods::judge),
 ];
 
 const fn rule(
@@ -122,5 +126,5 @@ impl Rule {
     }
 }
 
-/// The builders leave out what breaks the rule, or nothing is built of it.
+/// The builders leave out what breaks the rule, or nothing is built of it, or the API server says so of what is built.
 fn as_it_is(_: &mut OdooInstanceSpec) {}

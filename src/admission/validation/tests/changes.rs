@@ -45,6 +45,11 @@ fn rule_4_moves_at_rest_only() {
             &format!("cannot change from \"main\" to \"spare\" {end} \"main\""),
         );
     }
+    class("slow", "").state(json!({"phase": "Starting"})).refused_at("spec.filestore.storageClass");
+    class("", "fast")
+        .state(json!({"phase": "Running"}))
+        .in_this_release()
+        .warned("spec.filestore.storageClass", "has no effect on the volume that is there, which keeps its class");
     let back = json!({"phase": "MigratingFilestore", "migration": {"previousStorageClass": "fast", "previousCluster": "spare"}});
     class("slow", "fast").state(back.clone()).clean();
     cluster().state(back).clean();

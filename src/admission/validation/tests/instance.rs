@@ -353,14 +353,15 @@ fn rule_14_extra_env() {
         Duplicate,
         "\"A\" is there twice; remove one",
     );
-    for (name, shown) in [("A=secret", "A=…"), ("", ""), ("a\nb", "a\\nb")] {
+    for (name, shown) in [("A=secret", "A=…"), ("", ""), ("a\nb", "a\\nb"), ("é", "é")] {
         env(json!([{"name": name}])).refused(
             "spec.extraEnv[0].name",
             Invalid,
             &format!("\"{shown}\" is no name of a variable; write one like LOG_LEVEL, without ="),
         );
     }
-    env(json!([{"name": "A", "value": "1", "valueFrom": {}}])).refused(
+    let from = json!({"fieldRef": {"fieldPath": "metadata.name"}});
+    env(json!([{"name": "A", "value": "1", "valueFrom": from}])).refused(
         "spec.extraEnv[0].value",
         Forbidden,
         "excludes valueFrom; remove one of both",
@@ -384,7 +385,21 @@ fn rule_22_initialization() {
     let init = |init: Value| instance(json!({"initialization": init}));
     init(json!({"mode": "fresh", "modules": ["base"]})).clean();
     init(json!({"mode": "none"})).clean();
-    init(json!({"restore": {"url": "https://a.example.com", "sourceDatabase": "x"}})).clean();
+    let live = json!({"url": "https://a.example.com", "sourceDatabase": "x"});
+    init(json!({"restore": live})).clean();
+    init(json!({"mode": "restore", "restore": live})).clean();
+    init(json!({"mode": "fresh", "restore": live}))
+        .warned("spec.initialization.restore", "has no effect with mode fresh; remove it, or write mode: restore");
+    // What v1alpha1 says with enabled: false.
+    init(json!({"mode": "none", "clone": {"instanceRef": {"name": "live"}}}))
+        .warned("spec.initialization.clone", "has no effect with mode none; remove it, or write mode: clone");
+    let edit = |initialized: bool, modules: Value| {
+        let old = json!({"initialization": {"modules": ["base"]}});
+        init(json!({ "modules": modules })).was(old).state(json!({"dbInitialized": initialized}))
+    };
+    edit(false, json!(["sale"])).clean();
+    edit(true, json!(["base"])).clean();
+    edit(true, json!(["sale"])).warned("spec.initialization", "has no effect any more: the database is initialised");
     init(json!({"mode": "restore"})).refused("spec.initialization.restore", Required, "is required with mode restore");
     init(json!({"mode": "clone"})).refused("spec.initialization.clone", Required, "is required with mode clone");
     init(json!({"restore": {}})).refused(

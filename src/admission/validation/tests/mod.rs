@@ -5,6 +5,7 @@ mod instance;
 mod jobs;
 mod parity;
 mod places;
+mod pods;
 mod release;
 mod table;
 

@@ -78,7 +78,6 @@ fn rule_29_what_does_no_harm_warns() {
     }
     instance(json!({"upgrade": {"modules": [], "rollback": true}, "readOnlySqlAccess": {"connectionLimit": 3}}))
         .clean();
-    instance(json!({"initialization": {"mode": "none", "restore": {"s3": s3()}}})).clean();
     // Once the database is filled, it does not matter how that was to be done.
     let restored = json!({"initialization": {"restore": {"s3": s3()}}});
     instance(restored.clone()).was(restored).state(json!({"dbInitialized": true})).clean();

@@ -72,6 +72,7 @@ fn instances() -> Vec<Sample> {
         sample(json!({"environment": "Production", "deletionPolicy": "Delete"})),
         sample(json!({"ingress": {"class": "a", "gatewayRef": {"name": "a", "namespace": "b"}}})),
         sample(json!({"readOnlySqlAccess": {"enabled": true}})),
+        sample(json!({"upgrade": {"onImageChange": "UpgradeModules"}, "nodeSelector": {"a b": "c"}})),
         Sample { name: "web", ..sample(json!({})) },
     ];
     let before = with(smallest(), json!({"filestore": {"storageSize": "5Gi", "storageClass": "slow"}}));
