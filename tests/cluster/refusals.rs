@@ -1,6 +1,8 @@
 //! Manifests that are refused, and in which words.
 
-use super::world::shared;
+use serde_json::{Value, json};
+
+use super::world::{Namespace, eventually, shared, text};
 
 /// What kubectl prints of a refusal: a line for each cause.
 fn causes(refused: &str) -> Vec<&str> {
@@ -101,4 +103,147 @@ fn a_host_belongs_to_one_instance() {
         (!output.status.success()).then(|| String::from_utf8(output.stderr).unwrap())
     });
     assert!(refused.contains("spec.ingress.hosts[0]") && refused.contains("belongs to instance one"), "{refused}");
+}
+
+/// A Deployment, a budget and an Ingress with parts of an instance's spec, as the operator would make them.
+fn objects(spec: &Value) -> Value {
+    let labels = json!({"app": "x"});
+    let mut pod = json!({});
+    for part in ["tolerations", "nodeSelector", "topologySpreadConstraints", "affinity", "priorityClassName"] {
+        pod[part] = spec[part].clone();
+    }
+    pod["containers"] = json!([{
+        "name": "x", "image": "x", "resources": spec["resources"], "env": spec["extraEnv"], "envFrom": spec["extraEnvFrom"],
+    }]);
+    let service = json!({"service": {"name": "x", "port": {"number": 80}}});
+    let paths = json!([{"path": "/", "pathType": "Prefix", "backend": service}]);
+    json!({"apiVersion": "v1", "kind": "List", "items": [
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "x"},
+         "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}}},
+        {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "x"},
+         "spec": {"selector": {"matchLabels": labels}, "minAvailable": spec["podDisruptionBudget"]["minAvailable"]}},
+        {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress",
+         "metadata": {"name": "x", "annotations": spec["ingress"]["annotations"]},
+         "spec": {"ingressClassName": spec["ingress"]["class"], "rules": [{"host": "x.example.com", "http": {"paths": paths}}]}},
+    ]})
+}
+
+#[test]
+fn what_rule_31_refuses_the_api_server_refuses() {
+    let space = shared().namespace("pods");
+    let spread = |more: Value| {
+        let mut constraint = json!({"maxSkew": 1, "topologyKey": "a", "whenUnsatisfiable": "DoNotSchedule"});
+        for (name, value) in more.as_object().unwrap() {
+            constraint[name] = value.clone();
+        }
+        json!({ "topologySpreadConstraints": [constraint] })
+    };
+    let node = |expression: Value| {
+        let terms = json!({"nodeSelectorTerms": [{"matchExpressions": [expression]}]});
+        json!({"affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": terms}}})
+    };
+    let apart = |weight: i32, topology: &str| {
+        let term = json!({"weight": weight, "podAffinityTerm": {"topologyKey": topology}});
+        json!({"affinity": {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [term]}}})
+    };
+    let env = |from: Value| json!({"extraEnv": [{"name": "A", "valueFrom": from}]});
+    let bad = [
+        json!({"podDisruptionBudget": {"minAvailable": "half"}}),
+        json!({"podDisruptionBudget": {"minAvailable": -1}}),
+        json!({"podDisruptionBudget": {"minAvailable": "101%"}}),
+        json!({"ingress": {"annotations": {"bad key!": "x"}}}),
+        json!({"ingress": {"class": "Nginx"}}),
+        json!({"priorityClassName": "a/b"}),
+        json!({"nodeSelector": {"a b": "c"}}),
+        json!({"nodeSelector": {"a": "c d"}}),
+        json!({"resources": {"requests": {"foo": "1"}}}),
+        json!({"resources": {"claims": [{"name": "gpu"}]}}),
+        json!({"tolerations": [{"key": "a", "operator": "Foo"}]}),
+        json!({"tolerations": [{"value": "b"}]}),
+        json!({"tolerations": [{"key": "a", "operator": "Exists", "value": "b"}]}),
+        json!({"tolerations": [{"key": "a", "effect": "Never"}]}),
+        json!({"tolerations": [{"key": "a", "tolerationSeconds": 1}]}),
+        spread(json!({"maxSkew": 0})),
+        spread(json!({"topologyKey": ""})),
+        spread(json!({"whenUnsatisfiable": "x"})),
+        spread(json!({"minDomains": 1, "whenUnsatisfiable": "ScheduleAnyway"})),
+        spread(json!({"nodeTaintsPolicy": "x"})),
+        spread(json!({"labelSelector": {"matchExpressions": [{"key": "a", "operator": "In"}]}})),
+        node(json!({"key": "a", "operator": "Is"})),
+        node(json!({"key": "a", "operator": "Exists", "values": ["b"]})),
+        apart(101, "a"),
+        apart(1, ""),
+        env(json!({})),
+        env(json!({"secretKeyRef": {"name": "", "key": "a"}})),
+        json!({"extraEnv": [{"name": "\u{e9}"}]}),
+        json!({"extraEnvFrom": [{}]}),
+        json!({"extraEnvFrom": [{"secretRef": {"name": "A b"}}]}),
+    ];
+    let good = [
+        json!({"podDisruptionBudget": {"minAvailable": "0%"}, "nodeSelector": {"a_B.c": "", "kubernetes.io/arch": "amd64"}}),
+        json!({"ingress": {"annotations": {"Example.com/a": "any thing"}, "class": "nginx.internal"}}),
+        json!({"resources": {"requests": {"ephemeral-storage": "1Gi", "hugepages-2Mi": "4Mi", "example.com/gpu": "1"},
+                             "limits": {"hugepages-2Mi": "4Mi", "example.com/gpu": "1", "memory": "1Gi"}}}),
+        json!({"tolerations": [{"operator": "Exists"}, {"key": "a", "value": ""}]}),
+        spread(json!({"minDomains": 2, "nodeTaintsPolicy": "Honor"})),
+        node(json!({"key": "a", "operator": "Gt", "values": ["5"]})),
+        apart(100, "topology.kubernetes.io/zone"),
+        json!({"extraEnv": [{"name": "a b/c"}, {"name": "D", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]}),
+        json!({"extraEnvFrom": [{"prefix": "B_", "configMapRef": {"name": "b"}}]}),
+    ];
+    let dry = ["create", "--dry-run=server", "--filename=-"];
+    let taken = |spec: &Value| {
+        let mut instance = json!({"ingress": {"hosts": ["pods.example.com"]}});
+        for (name, value) in spec.as_object().unwrap() {
+            if name == "ingress" {
+                instance["ingress"].as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
+            } else {
+                instance[name] = value.clone();
+            }
+        }
+        let instance = json!({
+            "apiVersion": "bemade.org/v1", "kind": "OdooInstance", "metadata": {"name": "shop"}, "spec": instance,
+        });
+        let ours = space.kubectl(&dry, &instance.to_string());
+        let theirs = space.kubectl(&dry, &objects(spec).to_string());
+        (ours.status.success(), theirs.status.success(), format!("{spec}\n{}{}", text(&ours), text(&theirs)))
+    };
+    for spec in &bad {
+        let (ours, theirs, said) = taken(spec);
+        assert_eq!((ours, theirs), (false, false), "{said}");
+    }
+    for spec in &good {
+        let (ours, theirs, said) = taken(spec);
+        assert_eq!((ours, theirs), (true, true), "{said}");
+    }
+}
+
+#[test]
+fn an_object_that_is_refused_holds_no_other_up() {
+    let space = shared().namespace("refused-child");
+    // As an admission webhook of an Ingress controller does.
+    space.ok(&["create", "quota", "no-ingress", "--hard=count/ingresses.networking.k8s.io=0"]);
+    eventually("the quota is known", || {
+        let quota = space.json("quota", "no-ingress")?;
+        quota["status"]["used"]["count/ingresses.networking.k8s.io"].is_string().then_some(())
+    });
+    space.apply(&space.quick_start("shop"));
+    let object = eventually("the pods run", || {
+        let object = space.instance("shop");
+        (object["status"]["readyReplicas"] == 1).then_some(object)
+    });
+    assert_eq!(object["status"]["phase"], "Running", "{:#}", object["status"]);
+    let message = eventually("it says why", || {
+        let message = space.instance("shop")["status"]["message"].as_str()?.to_owned();
+        message.contains("no-ingress").then_some(message)
+    });
+    assert!(message.contains("Ingress"), "{message}");
+    assert!(space.json("ingress", "shop").is_none());
+    space.ok(&["delete", "quota", "no-ingress"]);
+    eventually("the Ingress is there", || space.json("ingress", "shop"));
+    eventually("nothing is wrong any more", || {
+        let object = space.instance("shop");
+        (Namespace::condition(&object, "Ready")["status"] == "True" && object["status"]["message"].is_null())
+            .then_some(())
+    });
 }
