@@ -240,6 +240,15 @@ fn an_object_that_is_refused_holds_no_other_up() {
     assert!(message.contains("Ingress"), "{message}");
     assert!(space.json("ingress", "shop").is_none());
     space.ok(&["delete", "quota", "no-ingress"]);
+    // Rather than wait for the next attempt.
+    space.ok(&[
+        "patch",
+        "odoo",
+        "shop",
+        "--type=merge",
+        "--patch",
+        r#"{"spec": {"ingress": {"annotations": {"a": "b"}}}}"#,
+    ]);
     eventually("the Ingress is there", || space.json("ingress", "shop"));
     eventually("nothing is wrong any more", || {
         let object = space.instance("shop");

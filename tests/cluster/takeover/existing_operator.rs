@@ -76,7 +76,7 @@ fn prepare(space: &Namespace<'_>) -> BTreeMap<&'static str, Value> {
     let mut backup = reference("backingup");
     backup["destination"] = json!({"bucket": "b", "objectKey": "k.zip", "endpoint": "https://s3.example.com"});
     let mut restore = reference("running");
-    restore["source"] = json!({"type": "s3", "s3": backup["destination"]});
+    restore["source"] = json!({"type": "odoo", "odoo": {"url": "https://live.example.com", "masterPassword": "x"}});
     let mut refresh = reference("running");
     refresh["source"] = json!({"instanceName": "stopped"});
     existing::create(
