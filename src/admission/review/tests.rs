@@ -232,6 +232,32 @@ fn paths_are_those_of_the_version_that_was_sent() {
     );
 }
 
+/// As the API server sends it: converted by us before.
+fn sent_as_v1alpha1(mut spec: Value) -> Value {
+    let mut object = object(spec.take());
+    crate::conversion::to_v1(object.as_object_mut().unwrap(), "OdooInstance");
+    request("CREATE", "v1alpha1", object, Value::Null)
+}
+
+#[test]
+fn what_both_versions_words_say_is_not_dropped() {
+    let spec = |more: Value| with(with(smallest(), json!({"adminPassword": "x"})), more);
+    for fine in [
+        json!({"init": {}}),
+        json!({"init": {"enabled": true}}),
+        json!({"init": {"enabled": false}, "productionInstanceRef": {"name": "live"}}),
+        json!({"init": {"modules": ["sale"], "demo": true, "webhook": {"url": "https://hooks.example.com"}}}),
+        json!({"init": {"modules": ["sale"]}, "initialization": {"languages": ["fr_BE"]}}),
+        json!({"init": null, "initialization": {"modules": ["crm"]}}),
+    ] {
+        let response = call(validate, &sent_as_v1alpha1(spec(fine.clone())));
+        assert_eq!(response["allowed"], true, "{fine}: {response}");
+    }
+    let both = json!({"init": {"modules": ["sale"]}, "initialization": {"modules": ["crm"]}});
+    let response = call(validate, &sent_as_v1alpha1(spec(both)));
+    assert_eq!(fields(&response), ["spec.init"], "{response}");
+}
+
 #[test]
 fn bounds_of_the_schema_join_a_refusal() {
     let spec = with(smallest(), json!({"replicas": -1, "image": "No Image"}));

@@ -62,7 +62,7 @@ impl Walk {
                     let path = format!("{path}.{key}");
                     match (fields.get(key), older) {
                         (Some(field), older) => self.node(field, older, value, &path),
-                        (None, Some(older)) => self.node(older, Some(older), value, &path),
+                        (None, Some(older)) => self.left(older, value, &path),
                         (None, None) => self.unknown(fields, v1alpha1, key, &path),
                     }
                 });
@@ -124,6 +124,19 @@ impl Walk {
             self.wrong(Reason::Invalid, path, format!("there is no field {}{hint}", quoted(key)));
         }
         true
+    }
+
+    /// What conversion left at its v1alpha1 path. If nothing is wrong with it, its place in v1 was taken, and the API
+    /// server would drop it without a word.
+    fn left(&mut self, older: &Node, value: &mut Value, path: &str) -> bool {
+        let before = self.found.len();
+        let kept = self.node(older, Some(older), value, path);
+        let is_empty = value.as_object().is_some_and(Map::is_empty);
+        if !kept || is_empty || self.found.len() > before || !self.refuse_unknown {
+            return kept;
+        }
+        let message = "is given by the field that v1 has for it, too; remove one of both".to_owned();
+        self.wrong(Reason::Duplicate, path, message)
     }
 
     fn required(&mut self, map: &mut Map<String, Value>, name: &str, field: &Node, path: &str) {

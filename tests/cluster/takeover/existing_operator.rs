@@ -74,9 +74,9 @@ fn prepare(space: &Namespace<'_>) -> BTreeMap<&'static str, Value> {
         })
     };
     let mut backup = reference("backingup");
-    backup["destination"] = json!({"bucket": "b", "objectKey": "k.zip", "endpoint": "https://s3.example.com"});
+    backup["destination"] = json!({"bucket": "b", "objectKey": "k.zip", "endpoint": "https://s3.example.com", "s3CredentialsSecretRef": {"name": "s3"}});
     let mut restore = reference("running");
-    restore["source"] = json!({"type": "odoo", "odoo": {"url": "https://live.example.com", "masterPassword": "x"}});
+    restore["source"] = json!({"type": "s3", "s3": backup["destination"]});
     let mut refresh = reference("running");
     refresh["source"] = json!({"instanceName": "stopped"});
     existing::create(
