@@ -14,22 +14,54 @@ fn a_changed_setting_changes_new_objects_only_and_what_no_webhook_saw_runs_or_is
     let world = World::start("settings");
     let space = world.namespace("settings");
     let idle = "  replicas: 0\n";
-    let old = manifest(&space, "old", idle);
+    let old = manifest(&space, "old", "");
     space.apply(&old);
     let spec = |name: &str| space.instance(name)["spec"].clone();
     assert_eq!(spec("old")["image"], "odoo:19.0");
+    space.phase("old", "Running");
     let before = spec("old");
+    let objects = || {
+        let names = ["deployments.apps/old", "deployments.apps/old-cron", "ingresses.networking.k8s.io/old"];
+        let one = |name: &str| space.ok(&["get", name, "-ojsonpath={.metadata.uid} {.metadata.generation}"]);
+        names.map(one)
+    };
+    let made = objects();
 
     world.kill_operator();
-    world.set_default_image("registry.example.com/odoo:20.0");
+    world.set_defaults(&[
+        "--default-odoo-image=registry.example.com/odoo:20.0",
+        "--default-storage-class=fast",
+        "--default-ingress-class=other",
+        "--default-ingress-issuer=letsencrypt",
+        r#"--default-odoo-resources={"limits": {"memory": "2Gi"}}"#,
+        r#"--default-cron-resources={"limits": {"memory": "1Gi"}}"#,
+        r#"--default-odoo-affinity={"nodeAffinity": {}}"#,
+        r#"--default-odoo-tolerations=[{"operator": "Exists"}]"#,
+    ]);
     world.start_operator();
-    // Neither the restart nor applying it again, nor another edit, brings the new setting to an old object.
-    assert!(space.apply(&old).contains("old unchanged"));
-    space.ok(&["patch", "odoo", "old", "--type=merge", "--patch", r#"{"spec": {"suspend": true}}"#]);
-    assert_eq!(spec("old")["image"], "odoo:19.0");
-    assert_eq!(spec("old")["filestore"], before["filestore"]);
     space.apply(&manifest(&space, "new", idle));
-    assert_eq!(spec("new")["image"], "registry.example.com/odoo:20.0");
+    // The old one has had its turn by then.
+    eventually("the new one is worked on", || space.instance("new")["status"]["phase"].is_string().then_some(()));
+    let new = spec("new");
+    // Neither the restart nor applying it again, nor another edit, brings a new setting to an old object.
+    assert!(space.apply(&old).contains("old unchanged"));
+    assert_eq!(objects(), made);
+    space.ok(&["patch", "odoo", "old", "--type=merge", "--patch", r#"{"spec": {"suspend": true}}"#]);
+    let mut after = spec("old");
+    assert_eq!(after.as_object_mut().unwrap().remove("suspend"), Some(serde_json::json!(true)));
+    assert_eq!(after, before);
+    for setting in [
+        "/image",
+        "/filestore/storageClass",
+        "/ingress/class",
+        "/ingress/issuer",
+        "/resources",
+        "/cron/resources",
+        "/affinity",
+        "/tolerations",
+    ] {
+        assert!(new.pointer(setting).is_some() && new.pointer(setting) != before.pointer(setting), "{setting}: {new}");
+    }
     let pods = |name: &str| {
         let deployment = space.json("deployment", name)?;
         deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().map(str::to_owned)

@@ -183,7 +183,8 @@ impl World {
             .arg("--operator-user=system:serviceaccount:odoo-operator:odoo-operator")
             .arg(format!("--webhook-url=https://127.0.0.1:{}", self.ports.0))
             .args([format!("--webhook-port={https}"), format!("--health-probe-bind-address=127.0.0.1:{probes}")])
-            .args(["--webhook-allow-cidr=127.0.0.0/8", &format!("--default-odoo-image={}", self.default_image())])
+            .arg("--webhook-allow-cidr=127.0.0.0/8")
+            .args(self.defaults())
             .arg("--pull-secret-allow-list=shared-registry,opaque")
             .args([
                 format!("--postgres-host={}", env("PGHOST")),
@@ -202,13 +203,14 @@ impl World {
         command
     }
 
-    /// The next operator that is started gets this setting.
-    pub fn set_default_image(&self, image: &str) {
-        std::fs::write(self.folder.join("default-image"), image).unwrap();
+    /// The next operator that is started gets these flags.
+    pub fn set_defaults(&self, flags: &[&str]) {
+        std::fs::write(self.folder.join("defaults"), flags.join("\n")).unwrap();
     }
 
-    fn default_image(&self) -> String {
-        std::fs::read_to_string(self.folder.join("default-image")).unwrap_or_else(|_| "odoo:19.0".to_owned())
+    fn defaults(&self) -> Vec<String> {
+        let flags = std::fs::read_to_string(self.folder.join("defaults"));
+        flags.unwrap_or_else(|_| "--default-odoo-image=odoo:19.0".to_owned()).lines().map(str::to_owned).collect()
     }
 
     /// What a test wrote for operators that are started from now on (a relay's port, a role of its own), else the
