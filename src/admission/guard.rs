@@ -199,6 +199,13 @@ mod tests {
         assert_eq!(paths(&guard(&new, &world.ctx()).unwrap().reported), paths_of);
         new.status.as_mut().unwrap().db_initialized = None;
         assert_eq!(paths(&guard(&new, &world.ctx()).unwrap_err()), paths_of);
+
+        // Data that is somewhere else is not begun anew here.
+        let mut elsewhere =
+            instance("shop", with(smallest(), json!({"database": {"credentialsSecretRef": {"name": "a"}}})));
+        assert_eq!(paths(&guard(&elsewhere, &world.ctx()).unwrap_err()), ["spec.database.credentialsSecretRef"]);
+        elsewhere.status.get_or_insert_default().db_initialized = Some(true);
+        assert!(guard(&elsewhere, &world.ctx()).is_ok());
     }
 
     #[test]
