@@ -201,11 +201,12 @@ mod tests {
         assert_eq!(paths(&guard(&new, &world.ctx()).unwrap_err()), paths_of);
 
         // Data that is somewhere else is not begun anew here.
-        let mut elsewhere =
-            instance("shop", with(smallest(), json!({"database": {"credentialsSecretRef": {"name": "a"}}})));
-        assert_eq!(paths(&guard(&elsewhere, &world.ctx()).unwrap_err()), ["spec.database.credentialsSecretRef"]);
-        elsewhere.status.get_or_insert_default().db_initialized = Some(true);
-        assert!(guard(&elsewhere, &world.ctx()).is_ok());
+        let spec = with(smallest(), json!({"database": {"credentialsSecretRef": {"name": "a"}}}));
+        let mut elsewhere = instance("shop", spec);
+        let path = ["spec.database.credentialsSecretRef"];
+        assert_eq!(paths(&guard(&elsewhere, &world.ctx()).unwrap().reported), path);
+        elsewhere.status.as_mut().unwrap().db_initialized = None;
+        assert_eq!(paths(&guard(&elsewhere, &world.ctx()).unwrap_err()), path);
     }
 
     #[test]
