@@ -2,19 +2,25 @@
 
 /// A label of RFC 1123 in lower case, at most 63 bytes: the name of a namespace.
 pub fn is_label(name: &str) -> bool {
-    name.len() <= 63 && is_part(name)
+    name.len() <= 63 && !name.contains('.') && is_subdomain(name)
 }
 
 /// Labels with dots between, at most 253 bytes: the name of most objects.
 pub fn is_subdomain(name: &str) -> bool {
-    name.len() <= 253 && name.split('.').all(is_part)
-}
-
-fn is_part(label: &str) -> bool {
-    let bytes = label.as_bytes();
-    let end = |byte: Option<&u8>| byte.is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-    let inner = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-';
-    end(bytes.first()) && end(bytes.last()) && bytes.iter().all(inner)
+    let mut before = b'.';
+    for byte in name.bytes() {
+        let is_legal = match byte {
+            b'a'..=b'z' | b'0'..=b'9' => true,
+            b'-' => before != b'.',
+            b'.' => before != b'.' && before != b'-',
+            _ => false,
+        };
+        if !is_legal {
+            return false;
+        }
+        before = byte;
+    }
+    name.len() <= 253 && before != b'.' && before != b'-'
 }
 
 /// A key of a label or a taint, of an annotation in lower case, or the name of a resource: possibly with a prefix.
@@ -35,4 +41,21 @@ fn is_plain(text: &str) -> bool {
     let end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
     let inner = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
     text.len() <= 63 && end(bytes.first()) && end(bytes.last()) && bytes.iter().all(inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_objects() {
+        for good in ["a", "0", "a-b", "a.b", "a1.b-2.c", &"a".repeat(253)] {
+            assert!(is_subdomain(good), "{good}");
+        }
+        for bad in ["", ".", "a.", ".a", "a..b", "-a", "a-", "a-.b", "a.-b", "A", "a_b", "a b", "é", &"a".repeat(254)]
+        {
+            assert!(!is_subdomain(bad), "{bad}");
+        }
+        assert!(is_label("eu-1") && !is_label("eu.1") && !is_label(&"a".repeat(64)) && !is_label(""));
+    }
 }

@@ -24,11 +24,11 @@ const CLASS: &str = "is no name of an object; write lower-case letters, digits, 
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, _)) = case.instance() else { return };
     for (path, name) in [
-        ("spec.ingress.class", &spec.ingress.class),
-        ("spec.filestore.storageClass", &spec.filestore.as_ref().and_then(|files| files.storage_class.clone())),
-        ("spec.priorityClassName", &spec.priority_class_name),
+        ("spec.ingress.class", spec.ingress.class.as_deref()),
+        ("spec.filestore.storageClass", spec.filestore.as_ref().and_then(|files| files.storage_class.as_deref())),
+        ("spec.priorityClassName", spec.priority_class_name.as_deref()),
     ] {
-        if let Some(name) = name.as_deref().filter(|name| !name.is_empty() && !is_subdomain(name)) {
+        if let Some(name) = name.filter(|name| !name.is_empty() && !is_subdomain(name)) {
             findings.invalid(path, format!("{} {CLASS}", quoted(name)));
         }
     }
@@ -38,7 +38,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         }
     }
     for (key, value) in spec.node_selector.iter().flatten() {
-        label(&format!("spec.nodeSelector[{key}]"), key, value, findings);
+        label(|| format!("spec.nodeSelector[{key}]"), key, value, findings);
     }
     if let Some(resources) = &spec.resources {
         names("spec.resources", resources, findings);
@@ -47,7 +47,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         names("spec.cron.resources", resources, findings);
     }
     for (index, toleration) in spec.tolerations.iter().flatten().enumerate() {
-        tolerated(&format!("spec.tolerations[{index}]"), toleration, findings);
+        tolerated(index, toleration, findings);
     }
     let constraints = spec.topology_spread_constraints.as_deref().unwrap_or_default();
     for (index, constraint) in constraints.iter().enumerate() {
@@ -95,30 +95,31 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-fn key(path: &str, key: &str, findings: &mut Findings) {
+/// Like the others here, it is told how to write its path: nearly always, nothing is wrong.
+fn key(path: impl FnOnce() -> String, key: &str, findings: &mut Findings) {
     if !is_qualified(key) {
-        findings.invalid(path, format!("{} {KEY}", quoted(key)));
+        findings.invalid(path(), format!("{} {KEY}", quoted(key)));
     }
 }
 
-fn label(path: &str, name: &str, value: &str, findings: &mut Findings) {
-    key(path, name, findings);
+fn label(path: impl Fn() -> String, name: &str, value: &str, findings: &mut Findings) {
+    key(&path, name, findings);
     if !is_label_value(value) {
-        findings.invalid(path, format!("{} {VALUE}", quoted(value)));
+        findings.invalid(path(), format!("{} {VALUE}", quoted(value)));
     }
 }
 
-fn one_of(path: String, value: &str, choices: &[&str], findings: &mut Findings) {
+fn one_of(path: impl FnOnce() -> String, value: &str, choices: &[&str], findings: &mut Findings) {
     if !choices.contains(&value) {
-        findings.not_supported(path, format!("{} is none of {}", quoted(value), choices.join(", ")));
+        findings.not_supported(path(), format!("{} is none of {}", quoted(value), choices.join(", ")));
     }
 }
 
 fn names(path: &str, resources: &ResourceRequirements, findings: &mut Findings) {
     for (list, names) in [("requests", &resources.requests), ("limits", &resources.limits)] {
         for name in names.iter().flatten().map(|(name, _)| name) {
-            let own = matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage") || name.starts_with("hugepages-");
-            if !is_qualified(name) || !(own || name.contains('/')) {
+            let others = || name.contains('/') || name.starts_with("hugepages-");
+            if !matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage") && !(others() && is_qualified(name)) {
                 let hint =
                     "is no resource of a container; write cpu, memory, ephemeral-storage, or one like example.com/gpu";
                 findings.not_supported(format!("{path}.{list}[{name}]"), format!("{} {hint}", quoted(name)));
@@ -131,29 +132,29 @@ fn names(path: &str, resources: &ResourceRequirements, findings: &mut Findings) 
     }
 }
 
-fn tolerated(path: &str, toleration: &Toleration, findings: &mut Findings) {
-    let text = |field: &Option<String>| field.clone().unwrap_or_default();
-    let (name, operator, value) = (text(&toleration.key), text(&toleration.operator), text(&toleration.value));
-    match operator.as_str() {
+fn tolerated(index: usize, toleration: &Toleration, findings: &mut Findings) {
+    let path = |field: &str| format!("spec.tolerations[{index}].{field}");
+    let [name, operator, value, effect] =
+        [&toleration.key, &toleration.operator, &toleration.value, &toleration.effect]
+            .map(|field| field.as_deref().unwrap_or_default());
+    match operator {
         "Exists" if !value.is_empty() => {
-            findings.invalid(format!("{path}.value"), "goes with operator Equal only; remove it");
+            findings.invalid(path("value"), "goes with operator Equal only; remove it");
         }
-        "" | "Equal" if !is_label_value(&value) => {
-            findings.invalid(format!("{path}.value"), format!("{} {VALUE}", quoted(&value)));
+        "" | "Equal" if !is_label_value(value) => {
+            findings.invalid(path("value"), format!("{} {VALUE}", quoted(value)));
         }
         // The comparisons are newer than the oldest API server that this operator runs on.
-        _ => one_of(format!("{path}.operator"), &operator, &["", "Equal", "Exists", "Lt", "Gt"], findings),
+        _ => one_of(|| path("operator"), operator, &["", "Equal", "Exists", "Lt", "Gt"], findings),
     }
     if !name.is_empty() {
-        key(&format!("{path}.key"), &name, findings);
+        key(|| path("key"), name, findings);
     } else if operator != "Exists" {
-        findings.invalid(format!("{path}.operator"), "must be Exists without a key, which means every taint");
+        findings.invalid(path("operator"), "must be Exists without a key, which means every taint");
     }
-    let effect = text(&toleration.effect);
-    one_of(format!("{path}.effect"), &effect, &["", "NoSchedule", "PreferNoSchedule", "NoExecute"], findings);
+    one_of(|| path("effect"), effect, &["", "NoSchedule", "PreferNoSchedule", "NoExecute"], findings);
     if toleration.toleration_seconds.is_some() && effect != "NoExecute" {
-        findings
-            .invalid(format!("{path}.tolerationSeconds"), "goes with effect NoExecute only; set it, or remove this");
+        findings.invalid(path("tolerationSeconds"), "goes with effect NoExecute only; set it, or remove this");
     }
 }
 
@@ -161,9 +162,9 @@ fn spread(path: &str, constraint: &TopologySpreadConstraint, findings: &mut Find
     if constraint.max_skew <= 0 {
         findings.invalid(format!("{path}.maxSkew"), "must be more than 0");
     }
-    key(&format!("{path}.topologyKey"), &constraint.topology_key, findings);
+    key(|| format!("{path}.topologyKey"), &constraint.topology_key, findings);
     let otherwise = constraint.when_unsatisfiable.as_str();
-    one_of(format!("{path}.whenUnsatisfiable"), otherwise, &["DoNotSchedule", "ScheduleAnyway"], findings);
+    one_of(|| format!("{path}.whenUnsatisfiable"), otherwise, &["DoNotSchedule", "ScheduleAnyway"], findings);
     if let Some(domains) = constraint.min_domains {
         if domains <= 0 {
             findings.invalid(format!("{path}.minDomains"), "must be more than 0");
@@ -175,7 +176,7 @@ fn spread(path: &str, constraint: &TopologySpreadConstraint, findings: &mut Find
         [("nodeAffinityPolicy", &constraint.node_affinity_policy), ("nodeTaintsPolicy", &constraint.node_taints_policy)]
     {
         if let Some(policy) = policy {
-            one_of(format!("{path}.{name}"), policy, &["Honor", "Ignore"], findings);
+            one_of(|| format!("{path}.{name}"), policy, &["Honor", "Ignore"], findings);
         }
     }
     if let Some(of) = &constraint.label_selector {
@@ -231,7 +232,7 @@ fn affinity(affinity: &Affinity, findings: &mut Findings) {
 fn node_term(path: &str, term: &NodeSelectorTerm, findings: &mut Findings) {
     for (index, wanted) in term.match_expressions.iter().flatten().enumerate() {
         let path = format!("{path}.matchExpressions[{index}]");
-        key(&format!("{path}.key"), &wanted.key, findings);
+        key(|| format!("{path}.key"), &wanted.key, findings);
         let values = wanted.values.as_deref().unwrap_or_default();
         match wanted.operator.as_str() {
             "Gt" | "Lt" if values.len() != 1 => {
@@ -246,7 +247,7 @@ fn node_term(path: &str, term: &NodeSelectorTerm, findings: &mut Findings) {
 }
 
 fn pod_term(path: &str, term: &PodAffinityTerm, findings: &mut Findings) {
-    key(&format!("{path}.topologyKey"), &term.topology_key, findings);
+    key(|| format!("{path}.topologyKey"), &term.topology_key, findings);
     for (name, of) in [("labelSelector", &term.label_selector), ("namespaceSelector", &term.namespace_selector)] {
         if let Some(of) = of {
             selector(&format!("{path}.{name}"), of, findings);
@@ -256,11 +257,11 @@ fn pod_term(path: &str, term: &PodAffinityTerm, findings: &mut Findings) {
 
 fn selector(path: &str, selector: &LabelSelector, findings: &mut Findings) {
     for (name, value) in selector.match_labels.iter().flatten() {
-        label(&format!("{path}.matchLabels[{name}]"), name, value, findings);
+        label(|| format!("{path}.matchLabels[{name}]"), name, value, findings);
     }
     for (index, wanted) in selector.match_expressions.iter().flatten().enumerate() {
         let path = format!("{path}.matchExpressions[{index}]");
-        key(&format!("{path}.key"), &wanted.key, findings);
+        key(|| format!("{path}.key"), &wanted.key, findings);
         let values = wanted.values.as_deref().unwrap_or_default();
         requirement(&path, &wanted.operator, values, &["In", "NotIn", "Exists", "DoesNotExist"], findings);
     }
@@ -274,7 +275,7 @@ fn requirement(path: &str, operator: &str, values: &[String], operators: &[&str]
         "Exists" | "DoesNotExist" if !values.is_empty() => {
             findings.forbidden(format!("{path}.values"), format!("must be empty with {operator}"));
         }
-        _ => one_of(format!("{path}.operator"), operator, operators, findings),
+        _ => one_of(|| format!("{path}.operator"), operator, operators, findings),
     }
 }
 
