@@ -57,7 +57,7 @@ fn median(values: Vec<f64>) -> f64 {
 fn percentile(values: &[f64], percent: usize) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
-    values[(values.len() * percent / 100).min(values.len() - 1)]
+    values[(values.len() * percent).div_ceil(100) - 1]
 }
 
 fn admission() {
