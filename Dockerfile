@@ -19,9 +19,10 @@ LABEL org.opencontainers.image.title="odoo-operator" org.opencontainers.image.li
 RUN [ -s /etc/ssl/certs/ca-certificates.crt ] || { apt-get update && apt-get install -y --no-install-recommends \
     ca-certificates && rm -rf /var/lib/apt/lists/*; }
 COPY --from=binary --chmod=0755 /odoo-operator /usr/local/bin/odoo-operator
-# A review makes more small allocations than a thread's cache holds unless told to; a list of objects is given back to
-# the system as soon as it is answered, where the C library would keep twice of it.
-ENV GLIBC_TUNABLES=glibc.malloc.tcache_count=64:glibc.malloc.mmap_threshold=1048576
+# A review makes more small allocations than a thread's cache holds unless told to. Fetching fresh pages from the system
+# takes as long as converting what is put into them: up to 128 MiB are kept for the next list of objects, in one place
+# instead of one for each thread.
+ENV GLIBC_TUNABLES=glibc.malloc.tcache_count=64:glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=134217728
 USER 65532:65532
 EXPOSE 9443 8081
 ENTRYPOINT ["/usr/local/bin/odoo-operator"]

@@ -228,11 +228,7 @@ fn an_object_that_is_refused_holds_no_other_up() {
         quota["status"]["used"]["count/ingresses.networking.k8s.io"].is_string().then_some(())
     });
     space.apply(&space.quick_start("shop"));
-    let object = eventually("the pods run", || {
-        let object = space.instance("shop");
-        (object["status"]["readyReplicas"] == 1).then_some(object)
-    });
-    assert_eq!(object["status"]["phase"], "Running", "{:#}", object["status"]);
+    assert_eq!(space.phase("shop", "Running")["status"]["readyReplicas"], 1);
     let message = eventually("it says why", || {
         let message = space.instance("shop")["status"]["message"].as_str()?.to_owned();
         message.contains("no-ingress").then_some(message)

@@ -118,8 +118,11 @@ fn one_of(path: impl FnOnce() -> String, value: &str, choices: &[&str], findings
 fn names(path: &str, resources: &ResourceRequirements, findings: &mut Findings) {
     for (list, names) in [("requests", &resources.requests), ("limits", &resources.limits)] {
         for name in names.iter().flatten().map(|(name, _)| name) {
-            let others = || name.contains('/') || name.starts_with("hugepages-");
-            if !matches!(name.as_str(), "cpu" | "memory" | "ephemeral-storage") && !(others() && is_qualified(name)) {
+            let is_known = match name.as_str() {
+                "cpu" | "memory" | "ephemeral-storage" => true,
+                other => (other.contains('/') || other.starts_with("hugepages-")) && is_qualified(other),
+            };
+            if !is_known {
                 let hint =
                     "is no resource of a container; write cpu, memory, ephemeral-storage, or one like example.com/gpu";
                 findings.not_supported(format!("{path}.{list}[{name}]"), format!("{} {hint}", quoted(name)));
