@@ -7,7 +7,8 @@ use crate::odoo;
 use crate::world::Namespace;
 
 /// Phase, whether the database is initialised, replicas.
-pub const INSTANCES: [(&str, bool, i32); 15] = [
+pub const INSTANCES: [(&str, bool, i32); 17] = [
+    ("Provisioning", false, 1),
     ("Uninitialized", false, 1),
     ("Initializing", false, 1),
     ("InitFailed", false, 1),
@@ -15,6 +16,7 @@ pub const INSTANCES: [(&str, bool, i32); 15] = [
     ("Running", true, 2),
     ("Degraded", true, 1),
     ("Stopped", true, 0),
+    ("Error", true, 1),
     ("Upgrading", true, 1),
     ("Restoring", true, 1),
     ("CloningFromSource", true, 1),
@@ -27,13 +29,13 @@ pub const INSTANCES: [(&str, bool, i32); 15] = [
 
 /// Phases whose operation this version does not run.
 pub fn is_unsupported(phase: &str) -> bool {
-    INSTANCES.iter().position(|(other, ..)| *other == phase).is_some_and(|at| at >= 7)
+    INSTANCES.iter().position(|(other, ..)| *other == phase).is_some_and(|at| at >= 9)
 }
 
 /// Web and cron pods that run in a phase.
 pub fn pods(phase: &str, replicas: i32) -> (i32, i32) {
     match phase {
-        "Starting" | "Running" | "Degraded" | "BackingUp" => (replicas, 1),
+        "Starting" | "Running" | "Degraded" | "BackingUp" | "Error" => (replicas, 1),
         "Upgrading" => (replicas, 0),
         _ => (0, 0),
     }

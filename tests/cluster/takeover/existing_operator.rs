@@ -189,15 +189,19 @@ fn the_existing_operators_instances_run_on_and_move_over_when_told() {
     unsupported(&space, &objects);
     let secret = space.json("secret", "stopped-odoo-user").unwrap();
     assert_eq!(secret["data"]["password"], base64(&existing::password("stopped")), "the one that its pods know");
-    for (phase, wanted) in
-        [("Starting", "Running"), ("Running", "Running"), ("Degraded", "Running"), ("Stopped", "Stopped")]
-    {
+    for (phase, wanted) in [
+        ("Starting", "Running"),
+        ("Running", "Running"),
+        ("Degraded", "Running"),
+        ("Stopped", "Stopped"),
+        ("Error", "Running"),
+    ] {
         let object = space.phase(&existing::name(phase), wanted);
         assert!(object["status"]["adopted"]["specHash"].is_string(), "{phase}: {object:#}");
         assert_eq!(Namespace::condition(&object, "UpToDate")["reason"], "TakenOver", "{phase}");
     }
     let after = running(&space);
-    for (phase, ..) in INSTANCES.iter().filter(|(phase, ..)| *phase != "Uninitialized") {
+    for (phase, ..) in INSTANCES.iter().filter(|(phase, ..)| !["Provisioning", "Uninitialized"].contains(phase)) {
         assert_eq!(of(&before, phase), of(&after, phase), "{phase}");
     }
     assert_eq!(self::claims(&space), claims);
@@ -240,7 +244,7 @@ fn settled_phases(space: &Namespace<'_>) {
 
 fn adopted_databases(objects: &BTreeMap<&str, Value>) {
     let server = odoo::client("postgres");
-    for phase in ["Starting", "Running", "Degraded", "Stopped"] {
+    for phase in ["Starting", "Running", "Degraded", "Stopped", "Error"] {
         let (database, role) = (existing::database(&objects[phase]), existing::role(&objects[phase]));
         let row = eventually("the database is ours", || {
             let row = server.rows(&format!(
