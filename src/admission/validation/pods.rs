@@ -111,7 +111,9 @@ fn label(path: impl Fn() -> String, name: &str, value: &str, findings: &mut Find
 
 fn one_of(path: impl FnOnce() -> String, value: &str, choices: &[&str], findings: &mut Findings) {
     if !choices.contains(&value) {
-        findings.not_supported(path(), format!("{} is none of {}", quoted(value), choices.join(", ")));
+        // The empty one means that nothing is said.
+        let named: Vec<_> = choices.iter().copied().filter(|choice| !choice.is_empty()).collect();
+        findings.not_supported(path(), format!("{} is none of {}", quoted(value), named.join(", ")));
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Trial;
+use crate::admission::violation::Reason::NotSupported;
 
 fn instance(more: Value) -> Trial {
     Trial::instance(more)
@@ -59,6 +60,11 @@ fn rule_31_tolerations() {
     ] {
         instance(one(good)).clean();
     }
+    instance(one(json!({"key": "a", "effect": "Never"}))).refused(
+        "spec.tolerations[0].effect",
+        NotSupported,
+        "\"Never\" is none of NoSchedule, PreferNoSchedule, NoExecute",
+    );
     for (field, bad) in [
         ("operator", json!({"key": "a", "operator": "Foo"})),
         ("operator", json!({"value": "b"})),
