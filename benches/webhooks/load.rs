@@ -82,11 +82,14 @@ struct Pace {
 }
 
 impl Pace {
-    /// Waits for the next turn. Timers are too coarse for it.
+    /// Waits for the next turn. Timers are too coarse for it. Turns that are over are left out: were the load's own core
+    /// to stand still, all connections would send at once behind it, and the last answer would wait for all others.
     async fn turn(&mut self) {
-        let turn = self.next;
-        self.next += self.every;
-        while Instant::now() < turn {
+        let now = Instant::now();
+        while self.next < now {
+            self.next += self.every;
+        }
+        while Instant::now() < self.next {
             tokio::task::yield_now().await;
         }
     }

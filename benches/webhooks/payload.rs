@@ -81,7 +81,7 @@ fn instance(at: usize, replicas: u32) -> Value {
         },
         "status": {
             "phase": "Running", "ready": true, "dbInitialized": true, "databaseName": format!("shop_{at}"),
-            "activeCluster": "main", "readyReplicas": replicas, "url": format!("https://shop-{at}.example.com"),
+            "activeCluster": "main", "readyReplicas": 2, "url": format!("https://shop-{at}.example.com"),
             "conditions": [
                 {"type": "Ready", "status": "True", "reason": "Running", "message": "all pods are ready",
                  "lastTransitionTime": "2026-11-21T00:00:00Z", "observedGeneration": 7},
@@ -92,19 +92,22 @@ fn instance(at: usize, replicas: u32) -> Value {
     })
 }
 
-/// An update of `replicas`, as the API server sends it.
+/// An update of `replicas`.
 pub fn review() -> Vec<u8> {
-    update(&instance(1, 2), &instance(1, 3))
+    update(&instance(1, 2), instance(1, 3))
 }
 
 /// An update of `image`, which rules compare with the old one.
 pub fn compared() -> Vec<u8> {
     let mut new = instance(1, 2);
     new["spec"]["image"] = json!("registry.example.com/odoo/odoo:19.0-20261121");
-    update(&instance(1, 2), &new)
+    update(&instance(1, 2), new)
 }
 
-fn update(old: &Value, new: &Value) -> Vec<u8> {
+/// As the API server sends it: it has counted the generation and noted who changed what.
+fn update(old: &Value, mut new: Value) -> Vec<u8> {
+    new["metadata"]["generation"] = json!(8);
+    new["metadata"]["managedFields"][0]["time"] = json!("2026-11-21T09:00:00Z");
     let kind = json!({"group": "bemade.org", "version": "v1", "kind": "OdooInstance"});
     let resource = json!({"group": "bemade.org", "version": "v1", "resource": "odooinstances"});
     let review = json!({

@@ -10,6 +10,10 @@ use super::violation::{Reason, Violation};
 use crate::api::GROUP;
 use crate::conversion::cursor::{Broken, Cursor, Place};
 
+/// Managers whose fields are kept to compare others with: as many as an object has, and no more, since each of the
+/// others is compared with all of them.
+const MOST_KNOWN: usize = 8;
+
 /// The body is no AdmissionReview with a request, so there is nobody to answer to: HTTP 400.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAReview {
@@ -75,6 +79,8 @@ pub(super) struct Metadata<'a> {
     pub deleting: bool,
     annotations: Option<&'a str>,
     finalizers: Option<&'a str>,
+    /// The first few, which nobody judges: they are most of an object, and most of them are the same before and after.
+    managed_fields: Vec<&'a str>,
 }
 
 impl Metadata<'_> {
@@ -92,7 +98,7 @@ impl Metadata<'_> {
 
 /// Reads the outside of a review.
 pub(super) fn parse(body: &[u8]) -> Result<Review<'_>, NotAReview> {
-    let text = std::str::from_utf8(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
+    let text = simdutf8::compat::from_utf8(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
     let (mut api_version, mut kind, mut request) = (Place::of("apiVersion"), Place::of("kind"), Place::of("request"));
     let mut json = Cursor::new(text);
     let is_object = json.object(|name, json| match &*name {
@@ -113,7 +119,7 @@ pub(super) fn parse(body: &[u8]) -> Result<Review<'_>, NotAReview> {
 
 /// Reads the outside of an object.
 pub(super) fn head(object: &str) -> Result<Head<'_>, NotAReview> {
-    head_of(&mut Cursor::new(object), "object")?.ok_or(NotAReview::Missing("object"))
+    head_of(&mut Cursor::new(object), "object", None)?.ok_or(NotAReview::Missing("object"))
 }
 
 fn request_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Request<'a>>, Broken> {
@@ -130,8 +136,8 @@ fn request_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Request<'a>>, Broken> 
         "namespace" => namespace.put(json.string(&key)?),
         "operation" => operation.put(json.string(&key)?),
         "userInfo" => user.put(user_of(json)?),
-        "object" => object.put(head_of(json, &key)?),
-        "oldObject" => old_object.put(head_of(json, &key)?),
+        "object" => object.put(head_of(json, &key, None)?),
+        "oldObject" => old_object.put(head_of(json, &key, object.value.as_ref())?),
         _ => json.skip(),
     })?;
     if !is_object {
@@ -174,13 +180,14 @@ fn user_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Cow<'a, str>>, Broken> {
     Ok(name.value)
 }
 
-fn head_of<'a>(json: &mut Cursor<'a>, of: &str) -> Result<Option<Head<'a>>, Broken> {
+/// Reads the outside of an object, which is for the most part like the one that was read before, if any was.
+fn head_of<'a>(json: &mut Cursor<'a>, of: &str, like: Option<&Head<'a>>) -> Result<Option<Head<'a>>, Broken> {
     let (mut metadata, mut spec, mut status) = (Place::of("metadata"), Place::of("spec"), Place::of("status"));
     let from = json.clone();
     let is_object = json.object_or_null(of, |key, json| match &*key {
-        "metadata" => metadata.put(metadata_of(json)?),
-        "spec" => spec.put(part(json)?),
-        "status" => status.put(part(json)?),
+        "metadata" => metadata.put(Some(metadata_of(json, like.map(|like| &like.metadata))?)),
+        "spec" => spec.put(part(json, like.and_then(|like| like.spec))?),
+        "status" => status.put(part(json, like.and_then(|like| like.status))?),
         _ => json.skip(),
     })?;
     let metadata = metadata.value.unwrap_or_default();
@@ -188,25 +195,35 @@ fn head_of<'a>(json: &mut Cursor<'a>, of: &str) -> Result<Option<Head<'a>>, Brok
     Ok(is_object.then_some(head))
 }
 
-fn metadata_of<'a>(json: &mut Cursor<'a>) -> Result<Option<Metadata<'a>>, Broken> {
+fn metadata_of<'a>(json: &mut Cursor<'a>, like: Option<&Metadata<'a>>) -> Result<Metadata<'a>, Broken> {
     let mut metadata = Metadata::default();
     json.object_or_null("metadata", |key, json| {
         match &*key {
             "name" => metadata.name = json.string(&key)?,
             "generateName" => metadata.generate_name = json.string(&key)?,
-            "deletionTimestamp" => metadata.deleting = part(json)?.is_some(),
-            "annotations" => metadata.annotations = part(json)?,
-            "finalizers" => metadata.finalizers = part(json)?,
+            "deletionTimestamp" => metadata.deleting = part(json, None)?.is_some(),
+            "annotations" => metadata.annotations = part(json, like.and_then(|like| like.annotations))?,
+            "finalizers" => metadata.finalizers = part(json, None)?,
+            "managedFields" => {
+                let known = like.map(|like| &*like.managed_fields).unwrap_or_default();
+                json.list(|json| {
+                    let field = json.value_like(known.iter().copied())?;
+                    if metadata.managed_fields.len() < MOST_KNOWN {
+                        metadata.managed_fields.push(field);
+                    }
+                    Ok(())
+                })?;
+            }
             _ => json.skip()?,
         }
         Ok(())
     })?;
-    Ok(Some(metadata))
+    Ok(metadata)
 }
 
-/// The text of a value that is not null.
-fn part<'a>(json: &mut Cursor<'a>) -> Result<Option<&'a str>, Broken> {
-    Ok(Some(json.value()?).filter(|text| *text != "null"))
+/// The text of a value that is not null, and probably like another.
+fn part<'a>(json: &mut Cursor<'a>, like: Option<&str>) -> Result<Option<&'a str>, Broken> {
+    Ok(Some(json.value_like(like)?).filter(|text| *text != "null"))
 }
 
 impl From<Broken> for NotAReview {

@@ -1,9 +1,12 @@
 //! The judgement of one change: defaults, form, rules, and what was wrong before already.
 
+mod differing;
+
 use std::borrow::Cow;
 
 use serde_json::Value;
 
+use self::differing::differing;
 use super::context::{Clusters, Context};
 use super::defaulting::{self, Source};
 use super::shape;
@@ -12,7 +15,6 @@ use super::validation::{self, Case, State};
 use super::violation::{Findings, Reason, Violation};
 use super::{overlay, path};
 use crate::api::crds::Version;
-use crate::conversion::cursor::Cursor;
 
 /// An object that is created or changed.
 pub(super) struct Change<'a> {
@@ -150,20 +152,7 @@ fn compares_equal(change: &Change<'_>) -> bool {
     let (Kind::Instance, Text::Raw(new), Some(Text::Raw(old))) = (change.kind, &change.spec, &change.old) else {
         return false;
     };
-    compared(old).is_some_and(|old| compared(new) == Some(old))
-}
-
-/// The text of each member that is compared; `None` if this is no object.
-fn compared(spec: &str) -> Option<[Option<&str>; COMPARED.len()]> {
-    let mut texts = [None; COMPARED.len()];
-    let is_object = Cursor::new(spec).object(|name, json| {
-        let text = json.value()?;
-        if let Some(at) = COMPARED.iter().position(|compared| *compared == name) {
-            texts[at] = Some(text);
-        }
-        Ok(())
-    });
-    (is_object == Ok(true)).then_some(texts)
+    differing(new, old).is_some_and(|names| !names.iter().any(|name| COMPARED.contains(&&**name)))
 }
 
 fn case<'a>(change: &'a Change<'_>, spec: &'a Spec, old: Option<&'a Spec>, ctx: Context<'a>) -> Case<'a> {

@@ -45,6 +45,16 @@ impl<'a> Cursor<'a> {
         Self { text, at: 0 }
     }
 
+    /// Before the value that begins at this byte, which some cursor stood at in the same text.
+    pub fn resume(text: &'a str, at: usize) -> Self {
+        Self { text, at }
+    }
+
+    /// How many bytes it has gone.
+    pub fn at(&self) -> usize {
+        self.at
+    }
+
     /// Goes through the members of the object that comes next. `member` is told each name and leaves the cursor behind
     /// the value. False, and the value is stepped over, if it is no object.
     pub fn object(
@@ -52,18 +62,24 @@ impl<'a> Cursor<'a> {
         mut member: impl FnMut(Cow<'a, str>, &mut Self) -> Result<(), Broken>,
     ) -> Result<bool, Broken> {
         self.each(b'{', b'}', |json| {
-            let text = json.value()?;
-            let name = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).ok_or_else(|| json.broken())?;
-            let name = match memchr::memchr(b'\\', name.as_bytes()) {
-                None => Cow::Borrowed(name),
-                Some(_) => string(text).ok_or_else(|| json.broken())?,
-            };
+            let name = json.name()?;
             if json.next()? != b':' {
                 return Err(json.broken());
             }
             json.at += 1;
             member(name, json)
         })
+    }
+
+    fn name(&mut self) -> Result<Cow<'a, str>, Broken> {
+        if self.next()? != b'"' {
+            return Err(self.broken());
+        }
+        let Quoted { length, plain } = quoted(&self.text.as_bytes()[self.at..]).ok_or_else(|| self.broken())?;
+        let text = self.text.get(self.at..self.at + length).ok_or_else(|| self.broken())?;
+        let name = if plain { text.get(1..length - 1).map(Cow::Borrowed) } else { string(text) };
+        self.at += length;
+        name.ok_or_else(|| self.broken())
     }
 
     /// The same, where only null may stand for no object; `called` is what an error calls it.
@@ -142,7 +158,7 @@ impl<'a> Cursor<'a> {
         let first = self.next()?;
         let rest = &self.text.as_bytes()[self.at..];
         let length = match first {
-            b'"' => quoted(rest),
+            b'"' => quoted(rest).map(|string| string.length),
             b'{' | b'[' => container(rest),
             _ => rest
                 .iter()
@@ -152,6 +168,20 @@ impl<'a> Cursor<'a> {
         let from = self.at;
         self.at += length.filter(|length| *length > 0).ok_or_else(|| self.broken())?;
         self.text.get(from..self.at).ok_or_else(|| self.broken())
+    }
+
+    /// Steps over the next value, which may be one of those that are known: its text. Comparing costs less than looking
+    /// for the end, and a value in brackets or quotes ends where its like does.
+    pub fn value_like<'k>(&mut self, known: impl IntoIterator<Item = &'k str>) -> Result<&'a str, Broken> {
+        if !matches!(self.next()?, b'{' | b'[' | b'"') {
+            return self.value();
+        }
+        let rest = &self.text[self.at..];
+        let Some(like) = known.into_iter().find(|known| !known.is_empty() && rest.starts_with(known)) else {
+            return self.value();
+        };
+        self.at += like.len();
+        Ok(&rest[..like.len()])
     }
 
     /// The text from here to a later place.
@@ -215,14 +245,32 @@ impl<T> Place<T> {
     }
 }
 
-/// Length of the string that `json` begins with.
-fn quoted(json: &[u8]) -> Option<usize> {
-    let mut at = 1;
+/// A string in JSON text.
+struct Quoted {
+    /// With its quotes, bytes.
+    length: usize,
+    /// Whether there is no backslash in it.
+    plain: bool,
+}
+
+/// The string that `json` begins with.
+fn quoted(json: &[u8]) -> Option<Quoted> {
+    // Most strings are names, which are short.
+    if let Some(first) = json.get(1..).and_then(|behind| behind.first_chunk()) {
+        let first = u8x16::new(*first);
+        let place = |byte| first.simd_eq(u8x16::splat(byte)).to_bitmask().trailing_zeros();
+        let end = place(b'"');
+        if end < place(b'\\') {
+            return Some(Quoted { length: end as usize + 2, plain: true });
+        }
+    }
+    let (mut at, mut plain) = (1, true);
     loop {
         at += memchr::memchr2(b'"', b'\\', json.get(at..)?)?;
         if json[at] == b'"' {
-            return Some(at + 1);
+            return Some(Quoted { length: at + 1, plain });
         }
+        plain = false;
         at += 2;
     }
 }

@@ -26,7 +26,7 @@ pub enum NotAReview {
 /// are opened; everything else is copied as bytes, so the answer is about as large as the body and the only other large
 /// thing in memory.
 pub fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
-    let text = std::str::from_utf8(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
+    let text = simdutf8::compat::from_utf8(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
     // What rows add (names that are longer, an empty password, the original of a phase) is less than an eighth of any
     // stored object: growing the answer at the end would copy all of it.
     let mut out = Vec::with_capacity(body.len() + body.len() / 8 + 256);

@@ -70,6 +70,15 @@ proptest! {
     }
 
     #[test]
+    fn a_value_that_is_known_ends_where_it_would_otherwise(value in json(), known in json(), same: bool, tail: bool) {
+        let known = if same { value.to_string() } else { known.to_string() };
+        let text = format!(" {value}{}", if tail { ",[1]" } else { "" });
+        let (mut found, mut wanted) = (Cursor::new(&text), Cursor::new(&text));
+        prop_assert_eq!(found.value_like(["", &*known]), wanted.value());
+        prop_assert_eq!(found.at(), wanted.at());
+    }
+
+    #[test]
     fn half_a_value_is_broken(value in json(), share in 0.0..1.0) {
         let text = Value::from(vec![value]).to_string();
         #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "short")]
