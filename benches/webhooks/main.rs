@@ -95,7 +95,8 @@ fn admission() {
         "CPU: the median of {ROUNDS} rounds of 3 s, each connection sending as fast as it can, which makes latency a\n\
          multiple of CPU. Latencies: {WINDOWS} windows of 0.5 s with one review every {} µs; percentiles of a window, and\n\
          the median of the windows: the machine itself stands still for a millisecond now and then, in other windows for\n\
-         one than for the other. Last: the percentile of all windows together.\n",
+         one than for the other. What the load did not send because its own core stood still is left out. Last: the\n\
+         percentile of all windows together.\n",
         PACE.as_micros()
     );
     println!("| | CPU a review | ratio | p50 | p99 | ratio | resident, peak | p99 of all |");

@@ -17,17 +17,18 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     }
     // Not known yet: the reconciler asks again.
     let Some(clusters) = case.ctx.lookup.clusters() else { return };
-    let names = clusters.names.join(", ");
+    let names = || clusters.names.join(", ");
     match cluster {
         Some(cluster) if !clusters.names.iter().any(|name| name == cluster) => {
-            let known = if names.is_empty() { "none is configured".to_owned() } else { format!("there is {names}") };
+            let none = clusters.names.is_empty();
+            let known = if none { "none is configured".to_owned() } else { format!("there is {}", names()) };
             findings.not_supported(
                 PATH,
                 format!("{} is no cluster of the operator's configuration: {known}", quoted(cluster)),
             );
         }
         None if clusters.default.is_none() => {
-            findings.required(PATH, format!("no cluster is the default one; name one of: {names}"));
+            findings.required(PATH, format!("no cluster is the default one; name one of: {}", names()));
         }
         _ => {}
     }

@@ -5,15 +5,27 @@ use crate::admission::violation::{Findings, quoted};
 use crate::api::quantity;
 use crate::api::v1::OdooInstanceSpec;
 
+/// The volume's class.
+pub(super) fn class(spec: &OdooInstanceSpec) -> Option<&str> {
+    spec.filestore.as_ref()?.storage_class.as_deref()
+}
+
+/// The cluster that the database is in.
+pub(super) fn cluster(spec: &OdooInstanceSpec) -> Option<&str> {
+    spec.database.as_ref()?.cluster.as_deref()
+}
+
 /// Rule 3: the volume never shrinks.
 pub(super) fn size(case: &Case<'_>, findings: &mut Findings) {
+    fn size(spec: &OdooInstanceSpec) -> Option<&str> {
+        spec.filestore.as_ref()?.storage_size.as_deref()
+    }
     let Some((spec, Some(old))) = case.instance() else { return };
-    let size = |spec: &OdooInstanceSpec| spec.filestore.as_ref()?.storage_size.clone();
     if let (Some(new), Some(old)) = (size(spec), size(old))
-        && quantity::is_less(&new, &old)
+        && quantity::is_less(new, old)
     {
         let message =
-            format!("{0} is less than {1}; a volume cannot shrink, write {1} or more", quoted(&new), quoted(&old));
+            format!("{0} is less than {1}; a volume cannot shrink, write {1} or more", quoted(new), quoted(old));
         findings.forbidden("spec.filestore.storageSize", message);
     }
 }
@@ -23,11 +35,9 @@ pub(super) fn size(case: &Case<'_>, findings: &mut Findings) {
 pub(super) fn place(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, Some(old))) = case.instance() else { return };
     let migration = case.state.migration.as_ref();
-    let class = |spec: &OdooInstanceSpec| spec.filestore.as_ref()?.storage_class.clone();
     let previous = migration.and_then(|migration| migration.previous_storage_class.as_deref());
     moved(case, "spec.filestore.storageClass", class(old), class(spec), previous, findings);
 
-    let cluster = |spec: &OdooInstanceSpec| spec.database.as_ref()?.cluster.clone();
     let previous = migration.and_then(|migration| migration.previous_cluster.as_deref());
     moved(case, "spec.database.cluster", cluster(old), cluster(spec), previous, findings);
 }
@@ -35,17 +45,17 @@ pub(super) fn place(case: &Case<'_>, findings: &mut Findings) {
 fn moved(
     case: &Case<'_>,
     path: &str,
-    old: Option<String>,
-    new: Option<String>,
+    old: Option<&str>,
+    new: Option<&str>,
     previous: Option<&str>,
     findings: &mut Findings,
 ) {
     let (Some(old), Some(new)) = (old.filter(|it| !it.is_empty()), new) else { return };
     let phase = case.state.phase.as_deref().unwrap_or("Provisioning");
     let at_rest = matches!(phase, "Running" | "Degraded" | "Stopped");
-    if new == old || at_rest || previous == Some(new.as_str()) {
+    if new == old || at_rest || previous == Some(new) {
         return;
     }
-    let change = format!("cannot change from {} to {} in phase {phase}", quoted(&old), quoted(&new));
-    findings.forbidden(path, format!("{change}; keep {}", quoted(&old)));
+    let change = format!("cannot change from {} to {} in phase {phase}", quoted(old), quoted(new));
+    findings.forbidden(path, format!("{change}; keep {}", quoted(old)));
 }

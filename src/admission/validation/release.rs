@@ -1,6 +1,7 @@
 //! Rule 29: what the API has and this release does not carry out. Nothing of it is ignored without a word.
 
 use super::Case;
+use super::moves::{class, cluster};
 use crate::admission::subject::Kind;
 use crate::admission::violation::{Findings, quoted};
 use crate::api::v1::{InitializationMode, OdooInstanceSpec, OnImageChange};
@@ -36,11 +37,11 @@ pub(super) fn refused(case: &Case<'_>, findings: &mut Findings) {
 /// Class, cluster and access mode of what is there already. (In other phases rule 4 has refused class and cluster.) The
 /// volume claim is made in the first pass, whatever else that one waits for.
 fn moves(case: &Case<'_>, spec: &OdooInstanceSpec, old: &OdooInstanceSpec, findings: &mut Findings) {
+    fn mode(spec: &OdooInstanceSpec) -> Option<&str> {
+        spec.filestore.as_ref()?.access_mode.as_deref()
+    }
     let phase = case.state.phase.as_deref();
     let at_rest = matches!(phase, Some("Running" | "Degraded" | "Stopped"));
-    let class = |spec: &OdooInstanceSpec| spec.filestore.as_ref()?.storage_class.clone();
-    let mode = |spec: &OdooInstanceSpec| spec.filestore.as_ref()?.access_mode.clone();
-    let cluster = |spec: &OdooInstanceSpec| spec.database.as_ref()?.cluster.clone();
     for (path, old, new, applies, why) in [
         ("spec.filestore.storageClass", class(old), class(spec), at_rest, "this release moves no volume"),
         ("spec.database.cluster", cluster(old), cluster(spec), at_rest, "this release moves no database"),
@@ -50,8 +51,8 @@ fn moves(case: &Case<'_>, spec: &OdooInstanceSpec, old: &OdooInstanceSpec, findi
             && applies
             && old != new
         {
-            let change = format!("cannot change from {} to {}", quoted(&old), quoted(&new));
-            findings.not_supported(path, format!("{change}: {why}; keep {}", quoted(&old)));
+            let change = format!("cannot change from {} to {}", quoted(old), quoted(new));
+            findings.not_supported(path, format!("{change}: {why}; keep {}", quoted(old)));
         }
     }
 }
@@ -75,7 +76,6 @@ pub(super) fn told(case: &Case<'_>, findings: &mut Findings) {
         tell("spec.upgrade.keepWebRunning", upgrade.keep_web_running == Some(true), none);
     }
     // Which class the cluster's own default was is not known here.
-    let class = |spec: &OdooInstanceSpec| spec.filestore.as_ref().and_then(|files| files.storage_class.clone());
     let named = old.is_some_and(|old| class(old).unwrap_or_default().is_empty() && class(old) != class(spec));
     let keeps = "has no effect on the volume that is there, which keeps its class";
     tell("spec.filestore.storageClass", named && case.state.phase.is_some(), keeps);
