@@ -8,6 +8,9 @@ use crate::api::labels::CONFIRM_DELETE;
 use crate::api::v1::DeletionPolicy;
 use crate::resources::PUBLISHED_DEFAULT;
 
+const UNTOUCHED: &str =
+    "cannot change while the object is being deleted; only suspend, cancel and deletionPolicy Retain can";
+
 /// Names of the fields of spec whose values differ.
 pub(super) fn changed_fields(old: &Spec, new: &Spec) -> Vec<String> {
     if old == new {
@@ -48,19 +51,20 @@ pub(super) fn judge_spec(old: &Spec, new: &Spec, findings: &mut Findings) {
                     findings.forbidden("spec.deletionPolicy", "cannot become Delete while the object is being deleted");
                 }
             }
-            _ => findings.forbidden(
-                format!("spec.{field}"),
-                "cannot change while the object is being deleted; only suspend, cancel and deletionPolicy Retain can",
-            ),
+            _ => findings.forbidden(format!("spec.{field}"), UNTOUCHED),
         }
     }
 }
 
-/// Judges the raw fields of a spec that does not decode: none may change.
+/// Judges the raw fields of a spec that does not decode, by the same measure.
 pub(super) fn judge_raw(old: &Value, new: &Value, findings: &mut Findings) {
+    // Absent means Retain.
+    let retains = new.get("deletionPolicy").is_none_or(|policy| policy.is_null() || policy == "Retain");
     for field in fields_that_differ(old, new) {
-        if !matches!(field.as_str(), "suspend" | "cancel") {
-            findings.forbidden(format!("spec.{field}"), "cannot change while the object is being deleted");
+        match field.as_str() {
+            "suspend" | "cancel" => {}
+            "deletionPolicy" if retains => {}
+            _ => findings.forbidden(format!("spec.{field}"), UNTOUCHED),
         }
     }
 }

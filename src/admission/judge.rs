@@ -137,14 +137,24 @@ pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
         forgive(&mut findings, &before.violations, &old_text.tree(), &change.spec.tree());
     }
 
-    let defaulted = new.spec.filter(|_| changed && sound).map(|after| {
-        let raw = change.spec.tree();
-        let before = change.spec.typed(change.kind).map_or(Value::Null, |spec| spec.to_value());
-        let mut filled = raw.into_owned();
-        overlay::overlay(&mut filled, &before, &after.to_value());
-        filled
-    });
+    let mut defaulted = None;
+    if let Some(after) = new.spec.filter(|_| changed && sound) {
+        match change.spec.read() {
+            Ok(raw) => {
+                let before = change.spec.typed(change.kind).map_or(Value::Null, |spec| spec.to_value());
+                let filled = defaulted.insert(raw.into_owned());
+                overlay::overlay(filled, &before, &after.to_value());
+            }
+            // The types step over what no tree takes, such as lists within lists a hundred deep.
+            Err(error) => unreadable(&error).tell(&mut findings.violations),
+        }
+    }
     Judged { findings, defaulted }
+}
+
+fn unreadable(error: &serde_json::Error) -> Violation {
+    let message = format!("cannot be read: {error}");
+    Violation { path: "spec".to_owned(), reason: Reason::Invalid, message }
 }
 
 /// Whether an instance changes in none of the members whose old value matters.
@@ -177,11 +187,7 @@ fn read(kind: Kind, text: &Text<'_>, sent_as: Version) -> Read {
     }
     let mut tree = match text.read() {
         Ok(tree) => tree.into_owned(),
-        Err(error) => {
-            let message = format!("cannot be read: {error}");
-            let problem = Violation { path: "spec".to_owned(), reason: Reason::Invalid, message };
-            return Read { spec: None, problems: vec![problem] };
-        }
+        Err(error) => return Read { spec: None, problems: vec![unreadable(&error)] },
     };
     let mut problems = shape::check(kind, &mut tree, sent_as);
     let spec = kind.decode(&tree);

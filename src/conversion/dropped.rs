@@ -10,6 +10,9 @@ use super::tree::Object;
 use super::{init_mode, path_in_v1alpha1};
 use crate::api::crds::{self, Version};
 
+/// Excludes a password that is written out, which v1alpha1 shows empty beside it: who writes one means that one.
+const REFERENCE: [&str; 2] = ["spec", "adminPasswordSecretRef"];
+
 /// Puts the spec fields of `old` that v1alpha1 does not have back into `new`, where `new` lacks them and still has the
 /// object that they belong to; and the initialization mode of `old`, where `new` says the same in v1alpha1's fewer
 /// words. Both are whole v1 objects of `kind`; `new` came in as v1alpha1.
@@ -20,7 +23,8 @@ pub fn restore_dropped(old: &Value, new: &mut Value, kind: &str) {
     for path in only_in_v1(kind) {
         let Some((last, parents)) = path.split_last() else { continue };
         let Some(value) = path.iter().try_fold(old, |value, key| value.get(key)) else { continue };
-        if value.is_null() {
+        let is_replaced = *path == REFERENCE && new["spec"]["adminPassword"].as_str().is_some_and(|it| !it.is_empty());
+        if value.is_null() || is_replaced {
             continue;
         }
         let parent = parents.iter().try_fold(&mut *new, |value, key| value.get_mut(key));

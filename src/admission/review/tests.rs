@@ -1,6 +1,7 @@
 #![allow(clippy::needless_pass_by_value, reason = "`json!` makes values")]
 
 mod any;
+mod hostile;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

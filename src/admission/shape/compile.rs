@@ -30,7 +30,7 @@ pub(super) enum Node {
     /// true or false.
     Boolean,
     /// A whole number or text.
-    IntegerOrText,
+    IntegerOrText { max: Option<i64> },
 }
 
 /// What must not be in a list twice.
@@ -60,7 +60,7 @@ pub(super) fn all(version: Version, part: &str) -> BTreeMap<Kind, Node> {
 
 fn compile(schema: &JSONSchemaProps) -> Node {
     if schema.x_kubernetes_int_or_string == Some(true) {
-        return Node::IntegerOrText;
+        return Node::IntegerOrText { max: bound(schema.maximum) };
     }
     match schema.type_.as_deref() {
         Some("object") => object(schema),
@@ -71,13 +71,6 @@ fn compile(schema: &JSONSchemaProps) -> Node {
         },
         Some("integer") => {
             let int32 = schema.format.as_deref() == Some("int32");
-            let bound = |bound: Option<f64>| {
-                bound.map(|bound| {
-                    #[expect(clippy::cast_possible_truncation, reason = "bounds of integer fields are small integers")]
-                    let bound = bound as i64;
-                    bound
-                })
-            };
             Node::Integer {
                 min: bound(schema.minimum).or(int32.then_some(i64::from(i32::MIN))),
                 max: bound(schema.maximum).or(int32.then_some(i64::from(i32::MAX))),
@@ -87,6 +80,11 @@ fn compile(schema: &JSONSchemaProps) -> Node {
         Some("boolean") => Node::Boolean,
         _ => Node::Any,
     }
+}
+
+fn bound(bound: Option<f64>) -> Option<i64> {
+    #[expect(clippy::cast_possible_truncation, reason = "bounds of integer fields are small integers")]
+    bound.map(|bound| bound as i64)
 }
 
 fn object(schema: &JSONSchemaProps) -> Node {
@@ -125,7 +123,7 @@ impl Node {
             Self::Integer { .. } => "an integer",
             Self::Number => "a number",
             Self::Boolean => "true or false",
-            Self::IntegerOrText => "an integer or a string",
+            Self::IntegerOrText { .. } => "an integer or a string",
         }
     }
 
@@ -139,7 +137,7 @@ impl Node {
             Self::Map(_) => Value::Object(serde_json::Map::new()),
             Self::List { .. } => Value::Array(Vec::new()),
             Self::Text { one_of, .. } => Value::from(one_of.first().cloned().unwrap_or_default()),
-            Self::Integer { .. } | Self::Number | Self::IntegerOrText => Value::from(0),
+            Self::Integer { .. } | Self::Number | Self::IntegerOrText { .. } => Value::from(0),
             Self::Boolean => Value::from(false),
         }
     }

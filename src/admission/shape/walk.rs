@@ -29,8 +29,10 @@ impl Walk {
             (Node::Any, _)
             | (Node::Boolean, Value::Bool(_))
             | (Node::Number, Value::Number(_))
-            | (Node::IntegerOrText, Value::String(_)) => true,
-            (Node::IntegerOrText, Value::Number(number)) if number.as_i128().is_some() => true,
+            | (Node::IntegerOrText { .. }, Value::String(_)) => true,
+            (Node::IntegerOrText { max }, Value::Number(number)) if number.as_i128().is_some() => {
+                self.integer(None, *max, number, path)
+            }
             (Node::Text { one_of, min_length }, Value::String(text)) => self.text(one_of, *min_length, text, path),
             (Node::Integer { min, max }, Value::Number(number)) => self.integer(*min, *max, number, path),
             (Node::Map(values), Value::Object(map)) => {
@@ -81,12 +83,15 @@ impl Walk {
     }
 
     fn wrong(&mut self, reason: Reason, path: &str, message: String) -> bool {
-        self.found.push(Violation { path: path.to_owned(), reason, message });
+        Violation { path: path.to_owned(), reason, message }.tell(&mut self.found);
         false
     }
 
     fn text(&mut self, one_of: &[String], min_length: i64, text: &str, path: &str) -> bool {
         if !one_of.is_empty() && !one_of.iter().any(|legal| legal == text) {
+            if Violation::is_enough(&self.found) {
+                return false;
+            }
             let hint = nearest(text, one_of.iter().map(String::as_str));
             let hint = hint.map_or_else(String::new, |near| format!("; did you mean {near}?"));
             let message = format!("{} is none of {}{hint}", quoted(text), one_of.join(", "));
@@ -112,7 +117,7 @@ impl Walk {
     }
 
     fn unknown(&mut self, fields: &Fields, v1alpha1: Option<&Node>, key: &str, path: &str) -> bool {
-        if self.refuse_unknown {
+        if self.refuse_unknown && !Violation::is_enough(&self.found) {
             let older = match v1alpha1 {
                 Some(Node::Object { fields, .. }) => Some(fields),
                 _ => None,
@@ -145,7 +150,7 @@ impl Walk {
         }
         let path = format!("{path}.{name}");
         // A value of the wrong form was taken out, and is reported already.
-        if !self.found.iter().any(|violation| violation.path == path) {
+        if !Violation::is_enough(&self.found) && !self.found.iter().any(|violation| violation.path == path) {
             self.wrong(Reason::Required, &path, format!("is required: {}", field.wanted()));
         }
         map.insert(name.to_owned(), field.placeholder());
@@ -171,7 +176,9 @@ impl Walk {
                 && !seen.insert(key.clone())
             {
                 let path = format!("{path}[{index}]");
-                self.wrong(Reason::Duplicate, &path, format!("{} is there twice", quoted(&key)));
+                // What stands behind it in the name of a variable is a value, and may be a password.
+                let shown = key.split_once('=').map_or_else(|| key.clone(), |(name, _)| format!("{name}=…"));
+                self.wrong(Reason::Duplicate, &path, format!("{} is there twice", quoted(&shown)));
                 again.insert(index);
             }
         }

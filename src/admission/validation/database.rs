@@ -10,7 +10,7 @@ const SYSTEM: [&str; 8] =
 
 const PATH: &str = "spec.database.name";
 
-/// The name is no system database's, fixed once initialised, and nobody else's.
+/// The name is no system database's, fixed once there is a database, and nobody else's.
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, _)) = case.instance() else { return };
     if let Some(in_use) = is_changed_in_use(case) {
@@ -52,11 +52,13 @@ fn name(spec: &OdooInstanceSpec) -> Option<&str> {
 /// Whether the name of a database in use would change; its name then, empty if it is not known.
 fn is_changed_in_use<'a>(case: &Case<'a>) -> Option<&'a str> {
     let (spec, Some(old)) = case.instance()? else { return None };
-    if case.state.db_initialized != Some(true) {
+    let (before, now) = (name(old), name(spec));
+    // Status says which it is as soon as it is made, and from then on the spec has no say.
+    let made = case.state.database_name.as_deref();
+    if made.is_none() && case.state.db_initialized != Some(true) {
         return None;
     }
-    let (before, now) = (name(old), name(spec));
-    let in_use = before.or(case.state.database_name.as_deref());
+    let in_use = made.or(before);
     // Saying what is so anyway changes nothing; not saying it any more would mean another name.
     (now != before && (now.is_none() || now != in_use)).then(|| in_use.unwrap_or_default())
 }

@@ -1,5 +1,7 @@
 //! Rule 14: environment variables.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::api::core::v1::EnvVarSource;
 
 use super::Case;
@@ -11,9 +13,11 @@ use crate::resources::env::RESERVED;
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, _)) = case.instance() else { return };
     let variables = spec.extra_env.as_deref().unwrap_or_default();
+    let mut seen = BTreeSet::new();
     for (index, variable) in variables.iter().enumerate() {
         let name = variable.name.as_str();
         let path = || format!("spec.extraEnv[{index}].name");
+        let is_there = !seen.insert(name);
         if !is_legal(name) {
             // What stands behind it is a value, and may be a password.
             let shown = name.split_once('=').map_or_else(|| name.to_owned(), |(name, _)| format!("{name}=…"));
@@ -21,7 +25,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
             findings.invalid(path(), message);
         } else if RESERVED.contains(&name) {
             findings.forbidden(path(), format!("{name} is set by the operator; remove it"));
-        } else if variables[..index].iter().any(|before| before.name == name) {
+        } else if is_there {
             findings.duplicate(path(), format!("{} is there twice; remove one", quoted(name)));
         }
         if variable.value.as_ref().is_some_and(|value| !value.is_empty()) && variable.value_from.is_some() {

@@ -1,5 +1,7 @@
 //! Rule 1: host names.
 
+use std::collections::BTreeSet;
+
 use super::Case;
 use crate::admission::syntax::is_subdomain;
 use crate::admission::violation::{Findings, quoted};
@@ -8,12 +10,12 @@ use crate::api::v1::OdooInstanceSpec;
 /// Each host is a legal DNS name and no other instance's.
 pub(super) fn names(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, _)) = case.instance() else { return };
-    let hosts = &spec.ingress.hosts;
-    for (index, host) in hosts.iter().enumerate() {
+    let mut seen = BTreeSet::new();
+    for (index, host) in spec.ingress.hosts.iter().enumerate() {
         let path = || format!("spec.ingress.hosts[{index}]");
         if let Err(problem) = check(host) {
             findings.invalid(path(), format!("{} {problem}", quoted(host)));
-        } else if !hosts[..index].contains(host)
+        } else if seen.insert(host)
             && let Some(owner) = case.ctx.lookup.host_owner(host).filter(|owner| !case.is_self(owner))
         {
             let whose = case.called(&owner);
@@ -29,12 +31,14 @@ pub(super) fn list(case: &Case<'_>, findings: &mut Findings) {
     if hosts.is_empty() {
         findings.required("spec.ingress.hosts", "name at least one host, such as shop.example.com");
     }
+    let mut seen = BTreeSet::new();
     for (index, host) in hosts.iter().enumerate().filter(|(_, host)| check(host).is_ok()) {
         let path = || format!("spec.ingress.hosts[{index}]");
+        let is_there = !seen.insert(host);
         if index == 0 && is_wildcard(host) {
             let problem = "is a wildcard, and the first host is the instance's URL; put a full name first";
             findings.invalid(path(), format!("{} {problem}", quoted(host)));
-        } else if hosts[..index].contains(host) {
+        } else if is_there {
             findings.duplicate(path(), format!("{} is there twice; remove one", quoted(host)));
         }
     }
@@ -42,14 +46,9 @@ pub(super) fn list(case: &Case<'_>, findings: &mut Findings) {
 
 /// Each host once, full names first.
 pub(super) fn tidy(spec: &mut OdooInstanceSpec) {
-    let mut hosts: Vec<String> = Vec::new();
-    for host in spec.ingress.hosts.drain(..) {
-        if !hosts.contains(&host) {
-            hosts.push(host);
-        }
-    }
-    hosts.sort_by_key(|host| is_wildcard(host));
-    spec.ingress.hosts = hosts;
+    let mut seen = BTreeSet::new();
+    spec.ingress.hosts.retain(|host| seen.insert(host.clone()));
+    spec.ingress.hosts.sort_by_key(|host| is_wildcard(host));
 }
 
 fn is_wildcard(host: &str) -> bool {

@@ -297,11 +297,11 @@ pub enum StrategyType {
 #[serde(rename_all = "camelCase")]
 pub struct RollingUpdate {
     /// How many pods may be missing, as a number or a percentage.
-    #[schemars(extend("default" = "25%"))]
+    #[schemars(extend("default" = "25%", "maximum" = i32::MAX))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_unavailable: Option<IntOrString>,
     /// How many pods may be there beyond the wanted number, as a number or a percentage.
-    #[schemars(extend("default" = "25%"))]
+    #[schemars(extend("default" = "25%", "maximum" = i32::MAX))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_surge: Option<IntOrString>,
 }
@@ -343,6 +343,7 @@ pub struct PodDisruptionBudget {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enabled: Option<bool>,
     /// How many pods must stay up, as a number or a percentage; absent means 1.
+    #[schemars(extend("maximum" = i32::MAX))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub min_available: Option<IntOrString>,
 }

@@ -70,13 +70,20 @@ fn rule_6_the_name_of_a_database_in_use_is_fixed() {
     change(Some("one"), Some("two")).clean();
     change(Some("one"), Some("one")).state(in_use()).clean();
     change(None, Some("one")).state(in_use()).clean();
-    for (old, new) in [(Some("one"), Some("two")), (Some("one"), None), (None, Some("two"))] {
-        change(old, new).state(in_use()).refused(
-            "spec.database.name",
-            Forbidden,
-            "cannot change: database \"one\" is in use; restore into a new instance instead",
-        );
+    // From the moment when it is made, whatever is in it yet.
+    let made = || json!({"dbInitialized": false, "databaseName": "one", "phase": "Initializing"});
+    for state in [in_use, made] {
+        for (old, new) in [(Some("one"), Some("two")), (Some("one"), None), (None, Some("two"))] {
+            change(old, new).state(state()).refused(
+                "spec.database.name",
+                Forbidden,
+                "cannot change: database \"one\" is in use; restore into a new instance instead",
+            );
+        }
+        // A spec that said something else can be put right.
+        change(Some("two"), Some("one")).state(state()).clean();
     }
+    change(Some("one"), Some("two")).state(json!({"dbInitialized": false, "phase": "Provisioning"})).clean();
 }
 
 #[test]
