@@ -49,7 +49,7 @@ impl Default for Limits {
             small_body: MIB,
             small_in_flight: 64 * MIB,
             large_in_flight: 256 * MIB,
-            inline_body: MIB,
+            inline_body: MIB / 8,
             handshake: Duration::from_secs(10),
             first_request: Duration::from_secs(30),
             body_read: Duration::from_secs(30),

@@ -31,15 +31,16 @@ struct Route {
     answered: Arc<dyn Fn(Answered) + Send + Sync>,
     body_limit: usize,
     lanes: Lanes,
-    /// Large reviews judged at once: one a core, so that many of them leave the small ones their turn.
-    workers: Arc<Semaphore>,
+    /// Reviews judged at once off the threads that serve connections: one a core of those that are small all the same,
+    /// and one a core of the large ones, so that nobody waits behind somebody larger.
+    workers: [Arc<Semaphore>; 2],
     limits: Limits,
 }
 
 /// The router of the HTTPS port: `/mutate/v1`, `/validate/v1`, `/convert`, and the existing operator's path.
 pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = Arc::new(Semaphore::new(cores.min(MOST_WORKERS)));
+    let workers = [(); 2].map(|()| Arc::new(Semaphore::new(cores.min(MOST_WORKERS))));
     let lanes = Lanes::new(limits);
     let route = |review, hook: &Hook| {
         let body_limit = match review {
@@ -52,7 +53,7 @@ pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
             answered: Arc::clone(&hooks.answered),
             body_limit,
             lanes: lanes.clone(),
-            workers: Arc::clone(&workers),
+            workers: workers.clone(),
             limits: limits.clone(),
         }))
     };
@@ -119,7 +120,8 @@ async fn run(route: &Arc<Route>, hook: &Hook, bytes: &Arc<Vec<u8>>) -> Option<Ou
     if bytes.len() <= route.limits.inline_body {
         return Some(hooks::call(route.review, hook, bytes));
     }
-    let worker = Arc::clone(&route.workers).acquire_owned().await.ok()?;
+    let is_large = usize::from(bytes.len() > route.limits.small_body);
+    let worker = Arc::clone(&route.workers[is_large]).acquire_owned().await.ok()?;
     let (review, hook, bytes) = (route.review, Arc::clone(hook), Arc::clone(bytes));
     let called = tokio::task::spawn_blocking(move || {
         let _worker = worker;
