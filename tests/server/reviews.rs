@@ -190,6 +190,28 @@ async fn bytes_in_flight_are_bounded_and_every_turn_comes() {
 }
 
 #[tokio::test]
+async fn a_small_review_never_waits_behind_large_ones() {
+    let (hook, started, release) = gated();
+    let mut hooks = all(measuring());
+    hooks.convert = hook;
+    let limits = Limits { small_body: MIB / 2, inline_body: 1000, ..Limits::default() };
+    let app = webhooks(&hooks, &limits);
+    // More large ones than are ever judged at once.
+    let large: Vec<_> = (0..3)
+        .map(|_| {
+            let app = app.clone();
+            tokio::spawn(async move { send(&app, "/convert", vec![b'x'; MIB]).await })
+        })
+        .collect();
+    started.acquire().await.unwrap().forget();
+    assert_eq!(send(&app, "/mutate/v1", review("u", 10_000)).await.0, StatusCode::OK);
+    release.add_permits(3);
+    for large in large {
+        assert_eq!(large.await.unwrap().0, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
 async fn when_no_turn_comes_the_client_is_told() {
     let limits = Limits { large_in_flight: MIB, body_read: Duration::from_millis(100), ..Limits::default() };
     let app = webhooks(&all(measuring()), &limits);
