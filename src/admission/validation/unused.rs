@@ -14,7 +14,9 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     let given = |field: &Option<String>| field.as_deref().is_some_and(|text| !text.is_empty());
     if ingress.gateway_ref.is_some() {
         if given(&ingress.class) {
-            findings.warn("spec.ingress.class", "has no effect with gatewayRef, which makes an HTTPRoute; remove one");
+            // Null, since the operator may have filled it in.
+            let message = "has no effect with gatewayRef; remove it, or write gatewayRef: null";
+            findings.warn("spec.ingress.class", message);
         }
         if given(&ingress.issuer) {
             findings.warn("spec.ingress.issuer", "has no effect with gatewayRef: TLS is the Gateway's; remove it");

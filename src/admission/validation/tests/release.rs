@@ -110,7 +110,7 @@ fn rule_30_what_has_no_effect_beside_another_field() {
     instance(json!({"ingress": {"gatewayRef": gateway}})).clean();
     instance(json!({"ingress": {"class": "nginx", "issuer": "letsencrypt"}})).clean();
     instance(json!({"ingress": {"gatewayRef": gateway, "class": "nginx"}}))
-        .warned("spec.ingress.class", "has no effect with gatewayRef, which makes an HTTPRoute; remove one");
+        .warned("spec.ingress.class", "has no effect with gatewayRef; remove it, or write gatewayRef: null");
     instance(json!({"ingress": {"gatewayRef": gateway, "issuer": "letsencrypt"}}))
         .warned("spec.ingress.issuer", "has no effect with gatewayRef: TLS is the Gateway's; remove it");
     let budget = |replicas: u8, budget: Value| instance(json!({"replicas": replicas, "podDisruptionBudget": budget}));
