@@ -36,6 +36,17 @@ pub fn is_label_value(value: &str) -> bool {
     value.is_empty() || is_plain(value)
 }
 
+/// A key of what a Secret or a ConfigMap holds: it may be the name of a file.
+pub fn is_data_key(key: &str) -> bool {
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    (1..=253).contains(&key.len()) && key != "." && !key.starts_with("..") && key.bytes().all(is_legal)
+}
+
+/// The name of an environment variable: Kubernetes 1.32 and later take every printable character of ASCII but `=`.
+pub fn is_variable(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=')
+}
+
 fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let end = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
@@ -57,5 +68,15 @@ mod tests {
             assert!(!is_subdomain(bad), "{bad}");
         }
         assert!(is_label("eu-1") && !is_label("eu.1") && !is_label(&"a".repeat(64)) && !is_label(""));
+    }
+
+    #[test]
+    fn keys_of_what_objects_hold() {
+        for good in ["a", "A.b-c_d", ".a", "-", "_", "a..b", &"a".repeat(253)] {
+            assert!(is_data_key(good), "{good}");
+        }
+        for bad in ["", ".", "..", "..a", "a b", "a/b", "é", &"a".repeat(254)] {
+            assert!(!is_data_key(bad), "{bad}");
+        }
     }
 }

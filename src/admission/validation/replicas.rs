@@ -49,6 +49,11 @@ pub(super) fn rolling_update(case: &Case<'_>, findings: &mut Findings) {
         zero &= number == Some(0);
         if number.is_none() {
             findings.invalid(format!("{PATH}.{name}"), "must be a number from 0 or a percentage such as \"25%\"");
+        } else if name == "maxUnavailable"
+            && matches!(value, Some(IntOrString::String(_)))
+            && number.is_some_and(|percent| percent > 100)
+        {
+            findings.invalid(format!("{PATH}.{name}"), "is more than all pods; write at most \"100%\"");
         }
     }
     if zero {
@@ -63,7 +68,8 @@ pub(super) fn share(value: &IntOrString) -> Option<i32> {
         IntOrString::String(text) => text
             .strip_suffix('%')
             .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok()),
+            // More than fits is more than any bound.
+            .map(|digits| digits.parse().unwrap_or(i32::MAX)),
     }
 }
 

@@ -105,8 +105,8 @@ static RULES: &[Rule] = &[
         NOT_BUILT, Warns, NotAsked, release::kinds),
     rule(30, "what has no effect beside another field warns",
         INSTANCE, Warns, NotAsked, unused::judge),
-    rule(31, "what goes into pods, Ingress and budget is what the API server takes there",
-        INSTANCE, Denies, GoesOn(as_it_is), pods::judge),
+    rule(31, "what goes into pods, routing and budget, and names of Secrets, is what the API server takes there",
+        &Kind::ALL, DeniesOrWarns, GoesOn(as_it_is), pods::judge),
 ];
 
 const fn rule(
