@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::EnvVarSource;
 
 use super::Case;
+use crate::admission::syntax::is_variable;
 use crate::admission::violation::{Findings, quoted};
 use crate::api::v1::OdooInstanceSpec;
 use crate::resources::env::RESERVED;
@@ -18,7 +19,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         let name = variable.name.as_str();
         let path = || format!("spec.extraEnv[{index}].name");
         let is_there = !seen.insert(name);
-        if !is_legal(name) {
+        if !is_variable(name) {
             // What stands behind it is a value, and may be a password.
             let shown = name.split_once('=').map_or_else(|| name.to_owned(), |(name, _)| format!("{name}=…"));
             let message = format!("{} is no name of a variable; write one like LOG_LEVEL, without =", quoted(&shown));
@@ -34,11 +35,6 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     }
 }
 
-/// Kubernetes 1.32 and later take every printable character of ASCII but `=`.
-fn is_legal(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| matches!(byte, b' '..=b'~') && byte != b'=')
-}
-
 /// What the API server would refuse in a pod goes. (The builders leave out the operator's own, and all but the last of
 /// one name.)
 pub(super) fn without_illegal(spec: &mut OdooInstanceSpec) {
@@ -47,6 +43,6 @@ pub(super) fn without_illegal(spec: &mut OdooInstanceSpec) {
         variable.value.take_if(|_| variable.value_from.is_some());
     }
     if let Some(variables) = &mut spec.extra_env {
-        variables.retain(|variable| is_legal(&variable.name));
+        variables.retain(|variable| is_variable(&variable.name));
     }
 }

@@ -90,8 +90,11 @@ fn spread_over(at: Place<'_>, constraint: &TopologySpreadConstraint, findings: &
     }
     let keys = constraint.match_label_keys.as_deref();
     selector::keys_of_the_pod(at, (keys, None), selector, findings);
-    for (index, name) in keys.unwrap_or_default().iter().enumerate() {
-        if selector.is_some_and(|of| times_named(of, name) == 1) && !is_of_our_pods(name) {
+    let keys = keys.unwrap_or_default();
+    let named = if keys.is_empty() { None } else { selector.map(times_named) };
+    for (index, name) in keys.iter().enumerate() {
+        let times = named.as_ref().and_then(|named| named.get(name.as_str()));
+        if times == Some(&1) && !is_of_our_pods(name) {
             let path = format!("{}.matchLabelKeys[{index}]", at());
             findings.warn(path, "is in labelSelector too, which not every API server takes");
         }

@@ -1,5 +1,7 @@
 //! What selects pods and nodes by their labels.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::{Place, VALUE, key, label, one_of};
@@ -77,13 +79,17 @@ pub(super) fn keys_of_the_pod(
             key(|| format!("{}.{field}[{index}]", at()), name, findings);
         }
     }
+    if matching.is_empty() {
+        return;
+    }
+    let differing: BTreeSet<&String> = differing.iter().collect();
+    let named = selector.map(times_named).unwrap_or_default();
     for (index, name) in matching.iter().enumerate().filter(|(_, name)| is_qualified(name)) {
         let at = || format!("{}.matchLabelKeys[{index}]", at());
         if differing.contains(name) {
             findings.invalid(at(), "is in mismatchLabelKeys too; remove it from one of both");
         }
-        let Some(selector) = selector else { continue };
-        let times = times_named(selector, name);
+        let times = named.get(name.as_str()).copied().unwrap_or_default();
         // Only a label that the pods have is added to the selector.
         if times > 1 || (times == 1 && is_of_our_pods(name)) {
             findings.invalid(at(), "is in labelSelector too; remove it from one of both");
@@ -91,10 +97,14 @@ pub(super) fn keys_of_the_pod(
     }
 }
 
-/// How often a selector speaks of a label.
-pub(super) fn times_named(selector: &LabelSelector, name: &str) -> usize {
-    let expressions = selector.match_expressions.iter().flatten().filter(|wanted| wanted.key == *name).count();
-    expressions + usize::from(selector.match_labels.as_ref().is_some_and(|labels| labels.contains_key(name)))
+/// How often a selector speaks of each label.
+pub(super) fn times_named(selector: &LabelSelector) -> BTreeMap<&str, usize> {
+    let labels = selector.match_labels.iter().flatten().map(|(name, _)| name.as_str());
+    let mut times = BTreeMap::new();
+    for name in labels.chain(selector.match_expressions.iter().flatten().map(|wanted| wanted.key.as_str())) {
+        *times.entry(name).or_default() += 1;
+    }
+    times
 }
 
 /// Whether pods have the label, from the operator or from what makes pods of a Deployment.

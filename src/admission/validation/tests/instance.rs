@@ -324,7 +324,7 @@ fn rule_12_names() {
 #[test]
 fn rule_14_extra_env() {
     let env = |env: Value| instance(json!({"extraEnv": env}));
-    env(json!([{"name": "LOG", "value": "1"}, {"name": "A.b-c", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]))
+    env(json!([{"name": "LOG", "value": "1"}, {"name": "A.b-c", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]))
         .clean();
     for name in [
         "HOST",

@@ -51,7 +51,7 @@ fn instances() -> Vec<Sample> {
         phase: "Provisioning",
     };
     let init = |init: Value| sample(json!({ "initialization": init }));
-    let hook = json!({"url": "ftp://example.com", "token": "x"});
+    let hook = json!({"url": "ftp://example.com", "token": "x", "tokenSecretRef": {"name": "A", "key": "b"}});
     let mut samples = vec![
         sample(json!({"ingress": {"hosts": ["No Host"]}})),
         sample(json!({"ingress": {"hosts": []}})),
@@ -73,6 +73,7 @@ fn instances() -> Vec<Sample> {
         sample(json!({"ingress": {"class": "a", "gatewayRef": {"name": "a", "namespace": "b"}}})),
         sample(json!({"readOnlySqlAccess": {"enabled": true}})),
         sample(json!({"upgrade": {"onImageChange": "UpgradeModules"}, "nodeSelector": {"a b": "c"}})),
+        sample(json!({"tolerations": [{"key": "a", "operator": "Gt", "value": "1"}]})),
         Sample { name: "web", ..sample(json!({})) },
     ];
     let before = with(smallest(), json!({"filestore": {"storageSize": "5Gi", "storageClass": "slow"}}));
@@ -86,7 +87,7 @@ fn jobs() -> Vec<Sample> {
     for kind in Kind::ALL.into_iter().filter(|kind| *kind != Kind::Instance) {
         let sample = |spec: Value| Sample { kind, name: "job", spec, old: None, phase: "" };
         // Whatever a kind does not have is not read.
-        let hook = json!({"url": "ftp://example.com", "token": "x"});
+        let hook = json!({"url": "ftp://example.com", "token": "x", "tokenSecretRef": {"name": "A", "key": "b"}});
         let wrong = json!({
             "odooInstanceRef": {"namespace": "us"}, "webhook": hook, "modules": ["a-b"], "scheduledTime": "x",
             "schedule": "x", "neutralize": false, "destination": {"bucket": ""},
