@@ -25,11 +25,11 @@ fn check(image: &str) -> Result<(), String> {
     if image.contains("://") {
         return Err("has a scheme; write it without".to_owned());
     }
-    if image.rsplit_once('@').is_some_and(|(_, behind)| behind.contains(['/', '.'])) {
-        return Err("has a user before the registry; put user and password into imagePullSecret".to_owned());
-    }
     let (rest, digest) = image.split_once('@').map_or((image, None), |(rest, digest)| (rest, Some(digest)));
-    if digest.is_some_and(|digest| !is_digest(digest)) {
+    if let Some(digest) = digest.filter(|digest| !is_digest(digest)) {
+        if digest.contains(['/', '.']) {
+            return Err("has a user before the registry; put user and password into imagePullSecret".to_owned());
+        }
         return Err("has no legal digest after @; write sha256: and 64 hexadecimal digits".to_owned());
     }
     // A colon after the last slash begins the tag; one before it, the registry's port.

@@ -373,6 +373,13 @@ fn rule_15_image() {
     instance(json!({"image": "registry.example.com:5000/team/odoo:18.0"})).clean();
     instance(json!({"image": "odoo:18 0"})).refused("spec.image", Invalid, "\"odoo:18 0\" has white space; remove it");
     instance(json!({"image": "Team/odoo/x:1"})).accepted();
+    let digest = "0".repeat(32);
+    instance(json!({"image": format!("odoo@sha256.b:{digest}")})).accepted();
+    instance(json!({"image": "joe:hunter2@reg.example.com/odoo:18"})).refused(
+        "spec.image",
+        Invalid,
+        "\"…@reg.example.com/odoo:18\" has a user before the registry; put user and password into imagePullSecret",
+    );
     instance(json!({"image": "team/Odoo"})).refused(
         "spec.image",
         Invalid,
