@@ -42,29 +42,28 @@ pub(super) fn level(spec: &mut Spec) {
 
 /// Judges the fields of spec: only `suspend`, `cancel`, and deletionPolicy from Delete to Retain may change.
 pub(super) fn judge_spec(old: &Spec, new: &Spec, findings: &mut Findings) {
-    for field in changed_fields(old, new) {
-        match field.as_str() {
-            "suspend" | "cancel" => {}
-            "deletionPolicy" => {
-                let policy = |spec: &Spec| spec.instance().map(crate::api::v1::OdooInstanceSpec::deletion_policy);
-                if policy(new) == Some(DeletionPolicy::Delete) {
-                    findings.forbidden("spec.deletionPolicy", "cannot become Delete while the object is being deleted");
-                }
-            }
-            _ => findings.forbidden(format!("spec.{field}"), UNTOUCHED),
-        }
-    }
+    let is_delete = new.instance().is_some_and(|spec| spec.deletion_policy() == DeletionPolicy::Delete);
+    let policy = is_delete.then_some("cannot become Delete while the object is being deleted");
+    judge_fields(changed_fields(old, new), policy, findings);
 }
 
 /// Judges the raw fields of a spec that does not decode, by the same measure.
 pub(super) fn judge_raw(old: &Value, new: &Value, findings: &mut Findings) {
     // Absent means Retain.
     let retains = new.get("deletionPolicy").is_none_or(|policy| policy.is_null() || policy == "Retain");
-    for field in fields_that_differ(old, new) {
-        match field.as_str() {
-            "suspend" | "cancel" => {}
-            "deletionPolicy" if retains => {}
-            _ => findings.forbidden(format!("spec.{field}"), UNTOUCHED),
+    judge_fields(fields_that_differ(old, new), (!retains).then_some(UNTOUCHED), findings);
+}
+
+/// `policy` is what is wrong with the new deletionPolicy, if anything.
+fn judge_fields(changed: Vec<String>, policy: Option<&str>, findings: &mut Findings) {
+    for field in changed {
+        let wrong = match field.as_str() {
+            "suspend" | "cancel" => None,
+            "deletionPolicy" => policy,
+            _ => Some(UNTOUCHED),
+        };
+        if let Some(wrong) = wrong {
+            findings.forbidden(format!("spec.{field}"), wrong);
         }
     }
 }

@@ -142,6 +142,14 @@ pub fn quoted(value: &str) -> String {
     format!("\"{shown}\"")
 }
 
+/// The name of a variable in a message. What stands behind a `=` in it is a value, and may be a password.
+pub fn quoted_name(name: &str) -> String {
+    match name.split_once('=') {
+        Some((name, _)) => quoted(&format!("{name}=…")),
+        None => quoted(name),
+    }
+}
+
 /// Without `user:password` in front of an `@`. (Behind that of an image stands a digest, which is no secret.)
 fn without_password(value: &str) -> Cow<'_, str> {
     match value.rsplit_once('@') {

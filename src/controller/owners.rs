@@ -194,7 +194,7 @@ fn asked_name(instance: &OdooInstance) -> Option<&String> {
 
 fn cluster_of(instance: &OdooInstance) -> Option<String> {
     let in_use = instance.status.as_ref().and_then(|status| status.active_cluster.clone());
-    in_use.or_else(|| instance.spec.database.as_ref().and_then(|database| database.cluster.clone()))
+    in_use.or_else(|| instance.spec.cluster().map(str::to_owned))
 }
 
 #[cfg(test)]

@@ -71,17 +71,6 @@ impl<'a> Cursor<'a> {
         })
     }
 
-    fn name(&mut self) -> Result<Cow<'a, str>, Broken> {
-        if self.next()? != b'"' {
-            return Err(self.broken());
-        }
-        let Quoted { length, plain } = quoted(&self.text.as_bytes()[self.at..]).ok_or_else(|| self.broken())?;
-        let text = self.text.get(self.at..self.at + length).ok_or_else(|| self.broken())?;
-        let name = if plain { text.get(1..length - 1).map(Cow::Borrowed) } else { string(text) };
-        self.at += length;
-        name.ok_or_else(|| self.broken())
-    }
-
     /// The same, where only null may stand for no object; `called` is what an error calls it.
     pub fn object_or_null(
         &mut self,
@@ -108,6 +97,17 @@ impl<'a> Cursor<'a> {
         let before = self.clone();
         let is_list = self.list(element)?;
         before.found_or_null(self, is_list, called, "a list")
+    }
+
+    fn name(&mut self) -> Result<Cow<'a, str>, Broken> {
+        if self.next()? != b'"' {
+            return Err(self.broken());
+        }
+        let Quoted { length, plain } = quoted(&self.text.as_bytes()[self.at..]).ok_or_else(|| self.broken())?;
+        let text = self.text.get(self.at..self.at + length).ok_or_else(|| self.broken())?;
+        let name = if plain { text.get(1..length - 1).map(Cow::Borrowed) } else { string(text) };
+        self.at += length;
+        name.ok_or_else(|| self.broken())
     }
 
     fn found_or_null(self, end: &Self, found: bool, called: &str, wanted: &'static str) -> Result<bool, Broken> {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::compile::{Node, Unique};
 use super::nearest::nearest;
-use crate::admission::violation::{Reason, Violation, quoted};
+use crate::admission::violation::{Reason, Violation, quoted, quoted_name};
 
 /// What was found so far.
 pub(super) struct Walk {
@@ -176,9 +176,7 @@ impl Walk {
                 && !seen.insert(key.clone())
             {
                 let path = format!("{path}[{index}]");
-                // What stands behind it in the name of a variable is a value, and may be a password.
-                let shown = key.split_once('=').map_or_else(|| key.clone(), |(name, _)| format!("{name}=…"));
-                self.wrong(Reason::Duplicate, &path, format!("{} is there twice", quoted(&shown)));
+                self.wrong(Reason::Duplicate, &path, format!("{} is there twice", quoted_name(&key)));
                 again.insert(index);
             }
         }

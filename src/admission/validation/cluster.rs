@@ -7,9 +7,8 @@ use crate::admission::violation::{Findings, quoted};
 pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     const PATH: &str = "spec.database.cluster";
     let Some((spec, _)) = case.instance() else { return };
-    let database = spec.database.as_ref();
-    let cluster = database.and_then(|database| database.cluster.as_deref());
-    if database.is_some_and(|database| database.credentials_secret_ref.is_some()) {
+    let cluster = spec.cluster();
+    if spec.database.as_ref().is_some_and(|database| database.credentials_secret_ref.is_some()) {
         if cluster.is_some() {
             findings.forbidden(PATH, "excludes credentialsSecretRef; remove one of both");
         }

@@ -24,8 +24,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         findings.forbidden(PATH, format!("{} is a system database; choose another name", quoted(name)));
         return;
     }
-    let cluster = spec.database.as_ref().and_then(|database| database.cluster.as_deref());
-    if let Some(cluster) = cluster
+    if let Some(cluster) = spec.cluster()
         && let Some(owner) = case.ctx.lookup.database_owner(cluster, name).filter(|owner| !case.is_self(owner))
     {
         let whose = case.called(&owner);

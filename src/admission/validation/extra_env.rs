@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::EnvVarSource;
 
 use super::Case;
 use crate::admission::syntax::is_variable;
-use crate::admission::violation::{Findings, quoted};
+use crate::admission::violation::{Findings, quoted, quoted_name};
 use crate::api::v1::OdooInstanceSpec;
 use crate::resources::env::RESERVED;
 
@@ -20,9 +20,8 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         let path = || format!("spec.extraEnv[{index}].name");
         let is_there = !seen.insert(name);
         if !is_variable(name) {
-            // What stands behind it is a value, and may be a password.
-            let shown = name.split_once('=').map_or_else(|| name.to_owned(), |(name, _)| format!("{name}=…"));
-            let message = format!("{} is no name of a variable; write one like LOG_LEVEL, without =", quoted(&shown));
+            let message =
+                format!("{} is no name of a variable; write one like LOG_LEVEL, without =", quoted_name(name));
             findings.invalid(path(), message);
         } else if RESERVED.contains(&name) {
             findings.forbidden(path(), format!("{name} is set by the operator; remove it"));

@@ -5,16 +5,6 @@ use crate::admission::violation::{Findings, quoted};
 use crate::api::quantity;
 use crate::api::v1::OdooInstanceSpec;
 
-/// The volume's class.
-pub(super) fn class(spec: &OdooInstanceSpec) -> Option<&str> {
-    spec.filestore.as_ref()?.storage_class.as_deref()
-}
-
-/// The cluster that the database is in.
-pub(super) fn cluster(spec: &OdooInstanceSpec) -> Option<&str> {
-    spec.database.as_ref()?.cluster.as_deref()
-}
-
 /// Rule 3: the volume never shrinks.
 pub(super) fn size(case: &Case<'_>, findings: &mut Findings) {
     fn size(spec: &OdooInstanceSpec) -> Option<&str> {
@@ -36,10 +26,10 @@ pub(super) fn place(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, Some(old))) = case.instance() else { return };
     let migration = case.state.migration.as_ref();
     let previous = migration.and_then(|migration| migration.previous_storage_class.as_deref());
-    moved(case, "spec.filestore.storageClass", class(old), class(spec), previous, findings);
+    moved(case, "spec.filestore.storageClass", old.storage_class(), spec.storage_class(), previous, findings);
 
     let previous = migration.and_then(|migration| migration.previous_cluster.as_deref());
-    moved(case, "spec.database.cluster", cluster(old), cluster(spec), previous, findings);
+    moved(case, "spec.database.cluster", old.cluster(), spec.cluster(), previous, findings);
 }
 
 fn moved(

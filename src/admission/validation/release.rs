@@ -1,7 +1,6 @@
 //! Rule 29: what the API has and this release does not carry out. Nothing of it is ignored without a word.
 
 use super::Case;
-use super::moves::{class, cluster};
 use crate::admission::subject::Kind;
 use crate::admission::violation::{Findings, quoted};
 use crate::api::v1::{InitializationMode, OdooInstanceSpec, OnImageChange};
@@ -43,8 +42,14 @@ fn moves(case: &Case<'_>, spec: &OdooInstanceSpec, old: &OdooInstanceSpec, findi
     let phase = case.state.phase.as_deref();
     let at_rest = matches!(phase, Some("Running" | "Degraded" | "Stopped"));
     for (path, old, new, applies, why) in [
-        ("spec.filestore.storageClass", class(old), class(spec), at_rest, "this release moves no volume"),
-        ("spec.database.cluster", cluster(old), cluster(spec), at_rest, "this release moves no database"),
+        (
+            "spec.filestore.storageClass",
+            old.storage_class(),
+            spec.storage_class(),
+            at_rest,
+            "this release moves no volume",
+        ),
+        ("spec.database.cluster", old.cluster(), spec.cluster(), at_rest, "this release moves no database"),
         ("spec.filestore.accessMode", mode(old), mode(spec), phase.is_some(), "a volume keeps its access mode"),
     ] {
         if let (Some(old), Some(new)) = (old.filter(|it| !it.is_empty()), new)
@@ -76,7 +81,9 @@ pub(super) fn told(case: &Case<'_>, findings: &mut Findings) {
         tell("spec.upgrade.keepWebRunning", upgrade.keep_web_running == Some(true), none);
     }
     // Which class the cluster's own default was is not known here.
-    let named = old.is_some_and(|old| class(old).unwrap_or_default().is_empty() && class(old) != class(spec));
+    let named = old.is_some_and(|old| {
+        old.storage_class().unwrap_or_default().is_empty() && old.storage_class() != spec.storage_class()
+    });
     let keeps = "has no effect on the volume that is there, which keeps its class";
     tell("spec.filestore.storageClass", named && case.state.phase.is_some(), keeps);
     let read_only = spec.read_only_sql_access.as_ref().is_some_and(|access| access.enabled == Some(true));

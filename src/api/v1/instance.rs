@@ -262,6 +262,16 @@ impl OdooInstanceSpec {
         self.cron.as_ref().and_then(|cron| cron.replicas).unwrap_or(1)
     }
 
+    /// StorageClass of the volume, if one is named.
+    pub fn storage_class(&self) -> Option<&str> {
+        self.filestore.as_ref()?.storage_class.as_deref()
+    }
+
+    /// PostgreSQL cluster of the database, if one is named.
+    pub fn cluster(&self) -> Option<&str> {
+        self.database.as_ref()?.cluster.as_deref()
+    }
+
     /// What happens to the data when the instance is deleted.
     pub fn deletion_policy(&self) -> DeletionPolicy {
         self.deletion_policy.unwrap_or_default()

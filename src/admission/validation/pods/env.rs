@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
 
 use super::{CLASS, DATA_KEY, Place};
 use crate::admission::syntax::{is_data_key, is_qualified, is_subdomain, is_variable};
-use crate::admission::violation::{Findings, quoted};
+use crate::admission::violation::{Findings, quoted, quoted_name};
 use crate::api::quantity::nanos;
 
 /// Fields of its pod that a variable can have. (The last one is an old name of `spec.nodeName`.)
@@ -114,10 +114,8 @@ fn divides(kind: &str, divisor: &str) -> bool {
 /// Where all the variables of an object come from.
 pub(super) fn all(at: Place<'_>, source: &EnvFromSource, findings: &mut Findings) {
     if let Some(prefix) = source.prefix.as_deref().filter(|prefix| !prefix.is_empty() && !is_variable(prefix)) {
-        // What stands behind it is a value, and may be a password.
-        let shown = prefix.split_once('=').map_or_else(|| prefix.to_owned(), |(name, _)| format!("{name}=…"));
         let message =
-            format!("{} is no beginning of a variable's name; write one like SHOP_, without =", quoted(&shown));
+            format!("{} is no beginning of a variable's name; write one like SHOP_, without =", quoted_name(prefix));
         findings.invalid(format!("{}.prefix", at()), message);
     }
     let secret = source.secret_ref.as_ref().map(|it| &it.name);

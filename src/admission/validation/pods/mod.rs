@@ -32,7 +32,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
     let Some((spec, _)) = case.instance() else { return };
     for (path, name) in [
         ("spec.ingress.class", spec.ingress.class.as_deref()),
-        ("spec.filestore.storageClass", spec.filestore.as_ref().and_then(|files| files.storage_class.as_deref())),
+        ("spec.filestore.storageClass", spec.storage_class()),
         ("spec.priorityClassName", spec.priority_class_name.as_deref()),
     ] {
         if let Some(name) = name.filter(|name| !name.is_empty() && !is_subdomain(name)) {

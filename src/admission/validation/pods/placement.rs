@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{
     Affinity, NodeSelectorRequirement, NodeSelectorTerm, PodAffinityTerm, Toleration, TopologySpreadConstraint,
 };
 
-use super::selector::{self, is_of_our_pods, requirement, times_named, values};
+use super::selector::{self, requirement, values};
 use super::{CLASS, Place, VALUE, key, one_of};
 use crate::admission::syntax::{is_label, is_label_value, is_subdomain};
 use crate::admission::violation::{Findings, quoted};
@@ -88,16 +88,10 @@ fn spread_over(at: Place<'_>, constraint: &TopologySpreadConstraint, findings: &
     if let Some(of) = selector {
         selector::judge(&|| format!("{}.labelSelector", at()), of, findings);
     }
-    let keys = constraint.match_label_keys.as_deref();
-    selector::keys_of_the_pod(at, (keys, None), selector, findings);
-    let keys = keys.unwrap_or_default();
-    let named = if keys.is_empty() { None } else { selector.map(times_named) };
-    for (index, name) in keys.iter().enumerate() {
-        let times = named.as_ref().and_then(|named| named.get(name.as_str()));
-        if times == Some(&1) && !is_of_our_pods(name) {
-            let path = format!("{}.matchLabelKeys[{index}]", at());
-            findings.warn(path, "is in labelSelector too, which not every API server takes");
-        }
+    let keys = (constraint.match_label_keys.as_deref(), None);
+    for index in selector::keys_of_the_pod(at, keys, selector, findings) {
+        let path = format!("{}.matchLabelKeys[{index}]", at());
+        findings.warn(path, "is in labelSelector too, which not every API server takes");
     }
 }
 

@@ -9,6 +9,7 @@ use crate::admission::syntax::{is_label_value, is_qualified};
 use crate::admission::violation::{Findings, quoted};
 use crate::api::labels::{APP, ENVIRONMENT, INSTANCE, INSTANCE_UID, MANAGED_BY};
 
+/// Labels that pods have from the operator, or from what makes pods of a Deployment.
 const OF_OUR_PODS: [&str; 10] = [
     APP,
     ENVIRONMENT,
@@ -62,13 +63,14 @@ pub(super) fn values(at: Place<'_>, values: &[String], findings: &mut Findings) 
     }
 }
 
-/// Keys whose values are the pod's own: they are added to the selector when the pod is made.
+/// Keys whose values are the pod's own: they are added to the selector when the pod is made. Answers with the places of
+/// those that are in the selector already and are no label of our pods, which API servers answer differently.
 pub(super) fn keys_of_the_pod(
     at: Place<'_>,
     (matching, differing): (Option<&[String]>, Option<&[String]>),
     selector: Option<&LabelSelector>,
     findings: &mut Findings,
-) {
+) -> Vec<usize> {
     let [matching, differing] = [matching, differing].map(Option::unwrap_or_default);
     for (field, keys) in [("matchLabelKeys", matching), ("mismatchLabelKeys", differing)] {
         if !keys.is_empty() && selector.is_none() {
@@ -79,8 +81,9 @@ pub(super) fn keys_of_the_pod(
             key(|| format!("{}.{field}[{index}]", at()), name, findings);
         }
     }
+    let mut doubtful = Vec::new();
     if matching.is_empty() {
-        return;
+        return doubtful;
     }
     let differing: BTreeSet<&String> = differing.iter().collect();
     let named = selector.map(times_named).unwrap_or_default();
@@ -91,23 +94,21 @@ pub(super) fn keys_of_the_pod(
         }
         let times = named.get(name.as_str()).copied().unwrap_or_default();
         // Only a label that the pods have is added to the selector.
-        if times > 1 || (times == 1 && is_of_our_pods(name)) {
+        if times > 1 || (times == 1 && OF_OUR_PODS.contains(&name.as_str())) {
             findings.invalid(at(), "is in labelSelector too; remove it from one of both");
+        } else if times == 1 {
+            doubtful.push(index);
         }
     }
+    doubtful
 }
 
 /// How often a selector speaks of each label.
-pub(super) fn times_named(selector: &LabelSelector) -> BTreeMap<&str, usize> {
+fn times_named(selector: &LabelSelector) -> BTreeMap<&str, usize> {
     let labels = selector.match_labels.iter().flatten().map(|(name, _)| name.as_str());
     let mut times = BTreeMap::new();
     for name in labels.chain(selector.match_expressions.iter().flatten().map(|wanted| wanted.key.as_str())) {
         *times.entry(name).or_default() += 1;
     }
     times
-}
-
-/// Whether pods have the label, from the operator or from what makes pods of a Deployment.
-pub(super) fn is_of_our_pods(name: &str) -> bool {
-    OF_OUR_PODS.contains(&name)
 }
