@@ -332,7 +332,7 @@ fn admission_hook(
     answers: Answers,
     judge: Judge,
 ) -> server::Hook {
-    Arc::new(move |body: &[u8]| {
+    Arc::new(move |body, _| {
         let known = Known::new(&stores, &answers);
         let context = admission::Context { settings: &settings, lookup: &known };
         let answer = judge(body, &context).map_err(server::NotAReview::because)?;
@@ -355,8 +355,8 @@ fn hooks(settings: &Arc<Settings>, stores: &Arc<Stores>, consents: &Arc<Consents
     Hooks {
         mutate: admission(admission::review::mutate),
         validate: admission(admission::review::validate),
-        convert: Arc::new(|body: &[u8]| {
-            conversion::review::convert(body).map(Reply::Answer).map_err(server::NotAReview::because)
+        convert: Arc::new(|body, pieces| {
+            conversion::review::convert(body, pieces).map(Reply::Answer).map_err(server::NotAReview::because)
         }),
         answered: Arc::new(move |answered| metrics.hook(answered.review.name(), answered.took.as_secs_f64())),
     }

@@ -50,7 +50,7 @@ pub fn hooks() -> Hooks {
     let settings = Arc::new(Settings::default());
     let admission = |judge: fn(&[u8], &admission::Context<'_>) -> Result<Vec<u8>, admission::NotAReview>| -> Hook {
         let settings = Arc::clone(&settings);
-        Arc::new(move |body: &[u8]| {
+        Arc::new(move |body, _| {
             let answer = judge(body, &admission::Context { settings: &settings, lookup: &World });
             answer.map(Reply::Answer).map_err(NotAReview::because)
         })
@@ -58,8 +58,8 @@ pub fn hooks() -> Hooks {
     Hooks {
         mutate: admission(admission::review::mutate),
         validate: admission(admission::review::validate),
-        convert: Arc::new(|body: &[u8]| {
-            conversion::review::convert(body).map(Reply::Answer).map_err(NotAReview::because)
+        convert: Arc::new(|body, pieces| {
+            conversion::review::convert(body, pieces).map(Reply::Answer).map_err(NotAReview::because)
         }),
         answered: Arc::new(|_| {}),
     }

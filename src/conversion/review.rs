@@ -1,6 +1,7 @@
 //! From the body of a ConversionReview to the body of its answer.
 
 use std::borrow::Cow;
+use std::mem;
 
 use super::envelope;
 use super::table::KINDS;
@@ -20,22 +21,32 @@ pub enum NotAReview {
     Kind(String),
 }
 
-/// Converts every object of the review in `body`, in their order; all or none.
+/// Bytes of an answer that are handed on together.
+const PIECE: usize = 256 * 1024;
+
+/// Converts every object of the review in `body`, in their order. Hands on the answer in pieces as it grows, so that
+/// it can be sent meanwhile and is never in memory as a whole; the end of it is returned.
 ///
-/// The body is gone through once, and of one object at a time only the top level, `spec` and the mapped status fields
-/// are opened; everything else is copied as bytes, so the answer is about as large as the body and the only other large
-/// thing in memory.
-pub fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
+/// If one object cannot be converted, the answer says so at its end, and the API server takes none, whatever was handed
+/// on before. The body is gone through once, and of one object at a time only the top level, `spec` and the
+/// mapped status fields are opened; everything else is copied as bytes.
+pub fn convert(body: &[u8], piece: &mut dyn FnMut(Vec<u8>)) -> Result<Vec<u8>, NotAReview> {
     let text = simdutf8::compat::from_utf8(body).map_err(|error| NotAReview::Parse(error.to_string()))?;
     // What rows add (names that are longer, an empty password, the original of a phase) is less than an eighth of any
-    // stored object: growing the answer at the end would copy all of it.
-    let mut out = Vec::with_capacity(body.len() + body.len() / 8 + 256);
+    // stored object.
+    let capacity = (body.len() + body.len() / 8 + 256).min(PIECE + PIECE / 8);
+    let mut out = Vec::with_capacity(capacity);
     out.extend_from_slice(b"{\"response\":{\"convertedObjects\":[");
-    let start = out.len();
+    // Where the answer is cut off if an object cannot be converted: what was handed on stays.
+    let mut keep = out.len();
     let (mut count, mut outcome) = (0, Ok(()));
     let each = &mut |desired: &str, object: Option<Object<'_>>| {
         if outcome.is_ok() {
             outcome = convert_next(desired, object, count, &mut out);
+            if outcome.is_ok() && out.len() >= PIECE {
+                piece(mem::replace(&mut out, Vec::with_capacity(capacity)));
+                keep = 0;
+            }
         }
         count += 1;
     };
@@ -46,7 +57,7 @@ pub fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
     let result = match outcome.and_then(|()| known(&review.desired)) {
         Ok(_) => serde_json::json!({ "status": "Success" }),
         Err(message) => {
-            out.truncate(start);
+            out.truncate(keep);
             serde_json::json!({ "status": "Failure", "message": message })
         }
     };

@@ -23,11 +23,15 @@ impl NotAReview {
 }
 
 /// Body of a review to its answer.
-pub type Hook = Arc<dyn Fn(&[u8]) -> Result<Reply, NotAReview> + Send + Sync>;
+pub type Hook = Arc<dyn Fn(&[u8], Pieces<'_>) -> Result<Reply, NotAReview> + Send + Sync>;
+
+/// Takes the beginning of a long answer, a piece at a time, to be sent while the rest is made. A client that is slow to
+/// read it is waited for.
+pub type Pieces<'a> = &'a mut dyn FnMut(Vec<u8>);
 
 /// What a hook says to a review.
 pub enum Reply {
-    /// The body of the answer.
+    /// The body of the answer, behind the pieces that were handed on.
     Answer(Vec<u8>),
     /// Something has to be read first. It ends soon, whatever happens, with the hook that knows it and answers.
     After(BoxFuture<'static, Hook>),
@@ -46,7 +50,7 @@ pub struct Answered {
     pub review: Review,
     /// HTTP status: 200 for every review, whatever its outcome.
     pub status: StatusCode,
-    /// From the request's head to the answer.
+    /// From the request's head to the end of the answer.
     pub took: Duration,
     /// The hook panicked and the guard answered.
     pub panicked: bool,
@@ -100,8 +104,8 @@ pub(super) enum Outcome {
 }
 
 /// Calls the hook; a panic becomes a proper review that refuses.
-pub(super) fn call(review: Review, hook: &Hook, body: &[u8]) -> Outcome {
-    match catch_unwind(AssertUnwindSafe(|| hook(body))) {
+pub(super) fn call(review: Review, hook: &Hook, body: &[u8], pieces: Pieces<'_>) -> Outcome {
+    match catch_unwind(AssertUnwindSafe(|| hook(body, pieces))) {
         Ok(Ok(Reply::Answer(answer))) => Outcome::Answer(answer),
         Ok(Ok(Reply::After(reading))) => Outcome::After(reading),
         Ok(Err(refused)) => Outcome::Refused(refused),
@@ -116,6 +120,18 @@ pub(super) fn call(review: Review, hook: &Hook, body: &[u8]) -> Outcome {
             tracing::debug!(hook = review.name(), message, "panic message");
             Outcome::Panicked(failure(review, body))
         }
+    }
+}
+
+/// The same; what the hook hands on stays with the rest.
+pub(super) fn call_whole(review: Review, hook: &Hook, body: &[u8]) -> Outcome {
+    let mut answer = Vec::new();
+    match call(review, hook, body, &mut |piece| answer.extend(piece)) {
+        Outcome::Answer(end) if !answer.is_empty() => {
+            answer.extend(end);
+            Outcome::Answer(answer)
+        }
+        outcome => outcome,
     }
 }
 

@@ -2,8 +2,9 @@
 //!
 //! Small bodies and large ones have a lane each, so that the usual review never waits behind a list of ten thousand
 //! objects. A small body takes its room as it arrives, so that a promise costs nothing; a large one all of it before its
-//! first byte, in turn. While somebody waits for room, whoever is slow loses theirs, and those that wait half-read are no
-//! exception: no two bodies can wait for each other. A slow network alone is no offence.
+//! first byte, in turn. Each lane has workers of its own as well. While somebody waits for room or a worker, whoever is
+//! slow loses theirs, and those that wait half-read are no exception: no two bodies can wait for each other. A slow
+//! network alone is no offence.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -20,6 +21,8 @@ use super::limits::Limits;
 const UNIT: usize = 1024;
 /// What everybody is given before they can be slow.
 const GRACE: Duration = Duration::from_millis(250);
+/// Each may need a hundred MiB for the worst review.
+const MOST_WORKERS: usize = 2;
 /// Bytes a second below which a body, or the reading of an answer, is slow.
 const SLOW: u32 = 16 * 1024 * 1024;
 
@@ -54,24 +57,31 @@ impl Lanes {
 #[derive(Clone)]
 struct Lane {
     room: Arc<Semaphore>,
-    /// How many wait for room.
+    /// Reviews handled at once off the threads that serve connections.
+    workers: Arc<Semaphore>,
+    /// How many wait for room or for a worker.
     waiting: watch::Sender<usize>,
 }
 
 impl Lane {
     fn new(bytes: usize) -> Self {
         let room = Semaphore::new(bytes.div_ceil(UNIT).min(Semaphore::MAX_PERMITS));
-        Self { room: Arc::new(room), waiting: watch::Sender::new(0) }
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let workers = Semaphore::new(cores.min(MOST_WORKERS));
+        Self { room: Arc::new(room), workers: Arc::new(workers), waiting: watch::Sender::new(0) }
     }
 
     async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
-        if let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(units) {
+        self.wait_for(&self.room, u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)).await
+    }
+
+    async fn wait_for(&self, what: &Arc<Semaphore>, units: u32) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = Arc::clone(what).try_acquire_many_owned(units) {
             return Some(permit);
         }
         let _waiting = Waiting::new(&self.waiting);
         // It is never closed.
-        Arc::clone(&self.room).acquire_many_owned(units).await.ok()
+        Arc::clone(what).acquire_many_owned(units).await.ok()
     }
 }
 
@@ -121,28 +131,45 @@ impl Share {
         }
     }
 
-    /// Keeps the room until the answer's last byte is written, or dropped. A client that is slow to read it while
-    /// somebody waits has its connection cut.
-    pub fn hold(self, answer: Vec<u8>, cut: CancellationToken) -> Bytes {
-        let (written, crowded_out) = (CancellationToken::new(), self.crowded_out(answer.len()));
-        let held = Held { answer, _share: self, _written: written.clone().drop_guard() };
+    /// Waits for one of the lane's workers.
+    pub async fn worker(&self) -> Option<OwnedSemaphorePermit> {
+        self.lane.wait_for(&self.lane.workers, 1).await
+    }
+
+    /// Keeps the room while an answer of about so many bytes, begun now, is written. A client that is slow to read it
+    /// while somebody waits has its connection cut.
+    pub fn hold(self, bytes: usize, cut: CancellationToken) -> Held {
+        let (written, crowded_out) = (CancellationToken::new(), self.crowded_out(bytes));
+        let held = Held { _share: self, _written: written.clone().drop_guard() };
         tokio::spawn(async move {
             tokio::select! {
                 () = written.cancelled() => {}
                 () = crowded_out => cut.cancel(),
             }
         });
-        Bytes::from_owner(held)
+        held
     }
 }
 
-struct Held {
-    answer: Vec<u8>,
+/// The room of an answer, until this is dropped.
+pub struct Held {
     _share: Share,
     _written: DropGuard,
 }
 
-impl AsRef<[u8]> for Held {
+impl Held {
+    /// The end of the answer: what is held is kept until its last byte is written, or dropped.
+    pub fn end(self, answer: Vec<u8>) -> Bytes {
+        Bytes::from_owner(End { answer, _held: self })
+    }
+}
+
+struct End {
+    answer: Vec<u8>,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for End {
     fn as_ref(&self) -> &[u8] {
         &self.answer
     }
@@ -178,7 +205,7 @@ mod tests {
         let (lanes, cut) = (lanes(), CancellationToken::new());
         let mut share = lanes.enter(Some(900), 10_000).await;
         share.grow(4096).await;
-        let answer = share.hold(vec![0; 10], cut.clone());
+        let answer = share.hold(10, cut.clone()).end(vec![0; 10]);
         let part = answer.slice(5..);
         drop(answer);
         let mut next = lanes.enter(Some(900), 10_000).await;

@@ -1,5 +1,6 @@
 //! The HTTPS routes: reviews in, reviews out, always with status 200.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,21 +9,21 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
+use futures::{StreamExt as _, stream};
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode, Version};
-use tokio::sync::Semaphore;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::body;
 use super::hooks::{self, Answered, Hook, Hooks, Outcome, Review};
-use super::lanes::{Lanes, Share};
+use super::lanes::{Held, Lanes, Share};
 use super::limits::Limits;
 use super::listener::Connection;
 
 /// Where the existing operator's webhook configuration calls: answered as [`Review::Validate`].
 pub const OLD_VALIDATE_PATH: &str = "/validate-bemade-org-v1alpha1-odooinstance";
-
-/// Each may need a hundred MiB for the worst review.
-const MOST_WORKERS: usize = 2;
 
 /// One route: its hook and what its bodies may cost.
 struct Route {
@@ -31,16 +32,11 @@ struct Route {
     answered: Arc<dyn Fn(Answered) + Send + Sync>,
     body_limit: usize,
     lanes: Lanes,
-    /// Reviews judged at once off the threads that serve connections: one a core of those that are small all the same,
-    /// and one a core of the large ones, so that nobody waits behind somebody larger.
-    workers: [Arc<Semaphore>; 2],
     limits: Limits,
 }
 
 /// The router of the HTTPS port: `/mutate/v1`, `/validate/v1`, `/convert`, and the existing operator's path.
 pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = [(); 2].map(|()| Arc::new(Semaphore::new(cores.min(MOST_WORKERS))));
     let lanes = Lanes::new(limits);
     let route = |review, hook: &Hook| {
         let body_limit = match review {
@@ -53,7 +49,6 @@ pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
             answered: Arc::clone(&hooks.answered),
             body_limit,
             lanes: lanes.clone(),
-            workers: workers.clone(),
             limits: limits.clone(),
         }))
     };
@@ -66,20 +61,38 @@ pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
 }
 
 async fn answer(State(route): State<Arc<Route>>, request: Request<Body>) -> Response {
-    let started = Instant::now();
     let version = request.version();
-    let (mut response, panicked) = judge(&route, request).await;
+    let mut response = judge(Call { route, started: Instant::now() }, request).await;
     if version < Version::HTTP_2 && !response.status().is_success() {
         // What is left of a refused body is not worth waiting for.
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
-    (route.answered)(Answered { review: route.review, status: response.status(), took: started.elapsed(), panicked });
     response
 }
 
-async fn judge(route: &Arc<Route>, request: Request<Body>) -> (Response, bool) {
+/// A request that is being answered.
+struct Call {
+    route: Arc<Route>,
+    started: Instant,
+}
+
+impl Call {
+    /// Tells that the answer is there.
+    fn answered(&self, status: StatusCode, panicked: bool) {
+        let Route { review, answered, .. } = &*self.route;
+        answered(Answered { review: *review, status, took: self.started.elapsed(), panicked });
+    }
+
+    fn refuse(&self, status: StatusCode, reason: &str) -> Response {
+        self.answered(status, false);
+        (status, format!("{reason}\n")).into_response()
+    }
+}
+
+async fn judge(call: Call, request: Request<Body>) -> Response {
     let (mut head, mut body) = request.into_parts();
     let connection = head.extensions.remove::<Connection>().unwrap_or_default();
+    let route = &call.route;
     // Over HTTP/2, each of many streams has a buffer.
     let buffered = if head.version == Version::HTTP_2 { 0 } else { route.limits.ahead as usize };
     let read = body::read(&mut body, route.body_limit, &route.lanes, route.limits.body_read);
@@ -88,46 +101,70 @@ async fn judge(route: &Arc<Route>, request: Request<Body>) -> (Response, bool) {
         Err(refused) => {
             tokio::spawn(body::linger(body));
             let (status, reason) = refused.answer();
-            return (refusal(status, &reason), false);
+            return call.refuse(status, &reason);
         }
     };
     let most = route.limits.admission_values;
     if route.review != Review::Convert && bytes.len() > most && values(&bytes) > most {
-        return (refusal(StatusCode::BAD_REQUEST, &format!("the review has more than {most} values")), false);
+        return call.refuse(StatusCode::BAD_REQUEST, &format!("the review has more than {most} values"));
     }
     let bytes = Arc::new(bytes);
-    let mut outcome = run(route, &route.hook, &bytes).await;
-    if let Some(Outcome::After(reading)) = outcome {
+    let mut said = run(route, &route.hook, &bytes, &share).await;
+    if let Some(Said::All(Outcome::After(reading))) = said {
         // The workers are free meanwhile; the bytes stay within the budget.
-        outcome = run(route, &reading.await, &bytes).await;
+        said = run(route, &reading.await, &bytes, &share).await;
     }
-    let Some(outcome) = outcome else {
-        return (refusal(StatusCode::SERVICE_UNAVAILABLE, "shutting down"), false);
+    let outcome = match said {
+        Some(Said::All(outcome)) => outcome,
+        Some(Said::Beginning(beginning)) => return in_pieces(call, beginning, share.hold(bytes.len(), connection.0)),
+        None => return call.refuse(StatusCode::SERVICE_UNAVAILABLE, "shutting down"),
     };
+    let panicked = matches!(outcome, Outcome::Panicked(_));
     match outcome {
-        Outcome::Answer(answer) => (review(answer, share, buffered, connection), false),
-        Outcome::Panicked(Some(answer)) => (review(answer, share, buffered, connection), true),
+        Outcome::Answer(answer) | Outcome::Panicked(Some(answer)) => {
+            call.answered(StatusCode::OK, panicked);
+            whole(answer, share, buffered, connection)
+        }
         // A hook that has read what it asked for does not ask again.
         Outcome::Panicked(None) | Outcome::After(_) => {
-            (refusal(StatusCode::INTERNAL_SERVER_ERROR, "internal error"), true)
+            call.answered(StatusCode::INTERNAL_SERVER_ERROR, true);
+            (StatusCode::INTERNAL_SERVER_ERROR, "internal error\n").into_response()
         }
-        Outcome::Refused(refused) => (refusal(StatusCode::BAD_REQUEST, &refused.0), false),
+        Outcome::Refused(refused) => call.refuse(StatusCode::BAD_REQUEST, &refused.0),
     }
 }
 
+/// What a hook has said so far.
+enum Said {
+    All(Outcome),
+    Beginning(Beginning),
+}
+
+/// An answer that is still being made.
+struct Beginning {
+    first: Vec<u8>,
+    next: mpsc::Receiver<Vec<u8>>,
+    end: JoinHandle<Outcome>,
+}
+
 /// Calls the hook, off the threads that serve connections if the body is large. `None` at shutdown.
-async fn run(route: &Arc<Route>, hook: &Hook, bytes: &Arc<Vec<u8>>) -> Option<Outcome> {
+async fn run(route: &Route, hook: &Hook, bytes: &Arc<Vec<u8>>, share: &Share) -> Option<Said> {
+    let review = route.review;
     if bytes.len() <= route.limits.inline_body {
-        return Some(hooks::call(route.review, hook, bytes));
+        return Some(Said::All(hooks::call_whole(review, hook, bytes)));
     }
-    let is_large = usize::from(bytes.len() > route.limits.small_body);
-    let worker = Arc::clone(&route.workers[is_large]).acquire_owned().await.ok()?;
-    let (review, hook, bytes) = (route.review, Arc::clone(hook), Arc::clone(bytes));
-    let called = tokio::task::spawn_blocking(move || {
+    let worker = share.worker().await?;
+    let (send, mut next) = mpsc::channel(1);
+    let (hook, bytes) = (Arc::clone(hook), Arc::clone(bytes));
+    let end = tokio::task::spawn_blocking(move || {
         let _worker = worker;
-        hooks::call(review, &hook, &bytes)
+        // A client that went away does not read on.
+        hooks::call(review, &hook, &bytes, &mut |piece| drop(send.blocking_send(piece)))
     });
-    Some(called.await.unwrap_or(Outcome::Panicked(None)))
+    Some(match next.recv().await {
+        Some(first) => Said::Beginning(Beginning { first, next, end }),
+        None => Said::All(end.await.unwrap_or(Outcome::Panicked(None))),
+    })
 }
 
 /// No fewer than the values that JSON has which is nowhere nested deeper than parsers go.
@@ -136,16 +173,32 @@ fn values(json: &[u8]) -> usize {
 }
 
 /// The answer to a review. Its room is kept until it is written, unless it fits into the buffer of its connection.
-fn review(answer: Vec<u8>, share: Share, buffered: usize, Connection(cut): Connection) -> Response {
+fn whole(answer: Vec<u8>, share: Share, buffered: usize, Connection(cut): Connection) -> Response {
     let length = answer.len();
-    let answer = if length > buffered { share.hold(answer, cut) } else { Bytes::from(answer) };
-    let mut response = Response::new(Body::from(answer));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    let answer = if length > buffered { share.hold(length, cut).end(answer) } else { Bytes::from(answer) };
+    let mut response = review(Body::from(answer));
+    response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(length));
     response
 }
 
-fn refusal(status: StatusCode, reason: &str) -> Response {
-    (status, format!("{reason}\n")).into_response()
+/// The same, written while it is made. A hook that fails behind its first piece has the connection closed: the client
+/// sees that the end is missing.
+fn in_pieces(call: Call, Beginning { first, next, end }: Beginning, held: Held) -> Response {
+    let end = async move {
+        let outcome = end.await.unwrap_or(Outcome::Panicked(None));
+        let Outcome::Answer(end) = outcome else {
+            call.answered(StatusCode::INTERNAL_SERVER_ERROR, matches!(outcome, Outcome::Panicked(_)));
+            return Err(io::Error::other("the answer has no end"));
+        };
+        call.answered(StatusCode::OK, false);
+        Ok(held.end(end))
+    };
+    let pieces = stream::iter([first]).chain(ReceiverStream::new(next)).map(|piece| Ok(Bytes::from(piece)));
+    review(Body::from_stream(pieces.chain(stream::once(end))))
+}
+
+fn review(body: Body) -> Response {
+    let mut response = Response::new(body);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
 }

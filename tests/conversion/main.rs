@@ -9,13 +9,21 @@ mod golden;
 mod laws;
 mod review;
 
-use odoo_operator::conversion;
+use odoo_operator::conversion::{self, review::NotAReview};
 use serde_json::Value;
+
+/// The answer to a review, put together.
+fn convert(body: &[u8]) -> Result<Vec<u8>, NotAReview> {
+    let mut answer = Vec::new();
+    let end = conversion::review::convert(body, &mut |piece| answer.extend(piece))?;
+    answer.extend(end);
+    Ok(answer)
+}
 
 /// `object` in the other version, through the same bytes that the API server would send.
 fn converted(object: &Value, desired: &str) -> Value {
     let body = review_of(&[object], desired);
-    let answer: Value = serde_json::from_slice(&conversion::review::convert(body.as_bytes()).unwrap()).unwrap();
+    let answer: Value = serde_json::from_slice(&convert(body.as_bytes()).unwrap()).unwrap();
     assert_eq!(answer["response"]["result"]["status"], "Success", "{}", answer["response"]["result"]);
     answer["response"]["convertedObjects"][0].clone()
 }

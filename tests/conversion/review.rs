@@ -1,9 +1,9 @@
 //! The contract of the ConversionReview.
 
-use odoo_operator::conversion::review::{NotAReview, convert};
+use odoo_operator::conversion::{self, review::NotAReview};
 use serde_json::{Value, json};
 
-use crate::review_of;
+use crate::{convert, review_of};
 
 fn answer(body: &str) -> Value {
     serde_json::from_slice(&convert(body.as_bytes()).unwrap()).unwrap()
@@ -120,18 +120,26 @@ fn an_object_that_no_api_server_takes_is_refused_before_it_fills_the_memory() {
 }
 
 #[test]
-fn the_answer_is_made_in_one_piece() {
-    // Everything that rows may add to one object at once: memory is the answer's size, not twice that.
+fn a_long_answer_comes_in_pieces() {
     let object = json!({
-        "apiVersion": "bemade.org/v1", "kind": "OdooInstance", "metadata": { "annotations": { "a": "x".repeat(500) } },
-        "spec": {
-            "webhook": { "tokenSecretRef": { "name": "n", "key": "k" } },
-            "initialization": { "mode": "none", "languages": [], "webhook": { "tokenSecretRef": {} } },
-        },
-        "status": { "phase": "Deleting" },
+        "apiVersion": "bemade.org/v1", "kind": "OdooInstance", "metadata": { "annotations": { "a": "x".repeat(5000) } },
+        "spec": { "initialization": { "mode": "none" } }, "status": { "phase": "Deleting" },
     });
-    let body = review_of(&vec![&object; 2000], "v1alpha1");
-    let answer = convert(body.as_bytes()).unwrap();
-    assert!(answer.len() > body.len());
-    assert!(answer.capacity() * 10 <= body.len() * 12, "{} for {}", answer.capacity(), body.len());
+    let unheard = json!({ "apiVersion": "bemade.org/v1", "kind": "Unheard", "metadata": { "name": "late" } });
+    let many = vec![&object; 500];
+    for (objects, outcome) in [(many.clone(), "Success"), ([many, vec![&unheard, &object]].concat(), "Failure")] {
+        let (mut answer, mut longest) = (Vec::new(), 0);
+        let body = review_of(&objects, "v1alpha1");
+        let end = conversion::review::convert(body.as_bytes(), &mut |piece| {
+            longest = longest.max(piece.capacity());
+            answer.extend(piece);
+        });
+        assert!((256 << 10..300 << 10).contains(&longest), "{longest}");
+        answer.extend(end.unwrap());
+        let response = &serde_json::from_slice::<Value>(&answer).unwrap()["response"];
+        assert_eq!(response["result"]["status"], outcome);
+        let converted = response["convertedObjects"].as_array().unwrap();
+        assert!(outcome == "Failure" || converted.len() == 500, "{}", converted.len());
+        assert!(converted.iter().all(|object| object["apiVersion"] == "bemade.org/v1alpha1"));
+    }
 }

@@ -88,7 +88,7 @@ async fn once_announced_everywhere_the_api_server_calls_us_and_a_wiped_bundle_co
     let source = SelfManaged::new(client.clone(), &namespace, "ca", names).start(shutdown.clone()).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("https://{}", listener.local_addr().unwrap());
-    let allow: odoo_operator::server::Hook = Arc::new(|body| {
+    let allow: odoo_operator::server::Hook = Arc::new(|body, _| {
         let review: Value = serde_json::from_slice(body).unwrap();
         let response = json!({"uid": review["request"]["uid"], "allowed": true, "warnings": ["seen"]});
         let answer = json!({"apiVersion": review["apiVersion"], "kind": "AdmissionReview", "response": response});

@@ -25,8 +25,9 @@ async fn converter(address: SocketAddr, ca: &Pair) -> CancellationToken {
     let names = [address.ip().to_string()];
     let leaf = Authority::load(ca).unwrap().sign(&names, Timestamp::now()).unwrap();
     let tls = server_config(Arc::new(Resolver::new(leaf)), None).unwrap();
-    let hook: Hook =
-        Arc::new(|body| odoo_operator::conversion::review::convert(body).map(Into::into).map_err(NotAReview::because));
+    let hook: Hook = Arc::new(|body, pieces| {
+        odoo_operator::conversion::review::convert(body, pieces).map(Into::into).map_err(NotAReview::because)
+    });
     let hooks =
         Hooks { mutate: Arc::clone(&hook), validate: Arc::clone(&hook), convert: hook, answered: Arc::new(|_| {}) };
     let limits = Limits::default();

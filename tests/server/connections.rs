@@ -121,7 +121,7 @@ async fn with_a_client_ca_only_its_clients_are_answered() {
 fn gated() -> (Hook, Arc<Semaphore>, Arc<Semaphore>) {
     let (started, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (signal, gate) = (Arc::clone(&started), Arc::clone(&release));
-    let hook: Hook = Arc::new(move |_| {
+    let hook: Hook = Arc::new(move |_, _| {
         signal.add_permits(1);
         futures::executor::block_on(gate.acquire()).unwrap().forget();
         Ok(b"late".to_vec().into())

@@ -1,10 +1,11 @@
 //! Clients that are slow, hang, send too much or come in thousands: cut off, while others are served.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use odoo_operator::server::Limits;
-use tokio::io::AsyncWriteExt;
+use odoo_operator::server::{Hook, Limits};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::support::{PATIENCE, Server, all, closed, measuring, post, post_http2, read_answer};
@@ -100,6 +101,29 @@ async fn a_connection_without_requests_is_closed_after_a_while() {
         }
     };
     tokio::time::timeout(PATIENCE, ended).await.expect("the idle HTTP/2 connection stays open");
+}
+
+#[tokio::test]
+async fn who_does_not_read_a_long_answer_loses_the_worker_to_who_waits() {
+    let hook: Hook = Arc::new(|body, pieces| {
+        if body.len() > 1000 {
+            // More than connections buffer.
+            (0..64).for_each(|_| pieces(vec![b' '; 1 << 20]));
+        }
+        Ok(b"{}".to_vec().into())
+    });
+    let server = Server::webhooks(&all(hook), Limits { inline_body: 0, ..Limits::default() }).await;
+    let mut idle = Vec::new();
+    for _ in 0..2 {
+        let mut stream = server.connect().await;
+        stream.write_all(b"POST /convert HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n").await.unwrap();
+        stream.write_all(&[b' '; 2000]).await.unwrap();
+        // It has a worker: its answer has begun.
+        stream.read_u8().await.unwrap();
+        idle.push(stream);
+    }
+    let answer = tokio::time::timeout(PATIENCE, server.post("/convert", b"{}")).await.expect("nobody made room");
+    assert_eq!(answer, (StatusCode::OK, "{}".to_owned()));
 }
 
 #[tokio::test]

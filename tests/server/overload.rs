@@ -33,7 +33,7 @@ fn hooks() -> Hooks {
     let (settings, stores) = (Arc::new(Settings::default()), Arc::new(Stores::new(clusters)));
     let admission = |judge: fn(&[u8], &Context<'_>) -> Result<Vec<u8>, admission::NotAReview>| -> Hook {
         let (settings, stores) = (settings.clone(), stores.clone());
-        Arc::new(move |body| {
+        Arc::new(move |body, _| {
             let judged = judge(body, &Context { settings: &settings, lookup: stores.as_ref() });
             judged.map(Reply::from).map_err(NotAReview::because)
         })
@@ -41,7 +41,9 @@ fn hooks() -> Hooks {
     Hooks {
         mutate: admission(admission::review::mutate),
         validate: admission(admission::review::validate),
-        convert: Arc::new(|body| conversion::review::convert(body).map(Reply::from).map_err(NotAReview::because)),
+        convert: Arc::new(|body, pieces| {
+            conversion::review::convert(body, pieces).map(Reply::from).map_err(NotAReview::because)
+        }),
         answered: Arc::new(|answered| assert!(!answered.panicked, "a hook panicked")),
     }
 }

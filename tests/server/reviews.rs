@@ -43,7 +43,7 @@ fn streamed(mebibytes: usize) -> Body {
 
 #[tokio::test]
 async fn every_path_calls_its_hook() {
-    let hook = |name: &'static str| -> Hook { Arc::new(move |_| Ok(name.as_bytes().to_vec().into())) };
+    let hook = |name: &'static str| -> Hook { Arc::new(move |_, _| Ok(name.as_bytes().to_vec().into())) };
     let mut hooks = all(hook("validate"));
     hooks.mutate = hook("mutate");
     hooks.convert = hook("convert");
@@ -56,7 +56,7 @@ async fn every_path_calls_its_hook() {
 
 #[tokio::test]
 async fn a_hook_that_has_to_read_first_answers_afterwards_to_the_same_body() {
-    let asks: Hook = Arc::new(|_| {
+    let asks: Hook = Arc::new(|_, _| {
         let knows: Hook = measuring();
         Ok(Reply::After(Box::pin(async { knows })))
     });
@@ -124,7 +124,7 @@ async fn a_body_that_never_ends_is_cut_off() {
 #[tokio::test]
 async fn a_panic_is_answered_with_a_review_that_refuses() {
     let answered = Arc::new(AtomicUsize::new(0));
-    let mut hooks = all(Arc::new(|_| panic!("defect with a secret in it")));
+    let mut hooks = all(Arc::new(|_, _| panic!("defect with a secret in it")));
     let count = Arc::clone(&answered);
     hooks.answered = Arc::new(move |answer| {
         assert!(answer.panicked);
@@ -158,7 +158,7 @@ async fn a_panic_is_answered_with_a_review_that_refuses() {
 fn gated() -> (Hook, Arc<Semaphore>, Arc<Semaphore>) {
     let (started, release) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
     let (signal, gate) = (Arc::clone(&started), Arc::clone(&release));
-    let hook: Hook = Arc::new(move |body| {
+    let hook: Hook = Arc::new(move |body, _| {
         signal.add_permits(1);
         futures::executor::block_on(gate.acquire()).unwrap().forget();
         Ok(body.len().to_string().into_bytes().into())
@@ -212,6 +212,68 @@ async fn a_small_review_never_waits_behind_large_ones() {
 }
 
 #[tokio::test]
+async fn a_long_answer_is_sent_while_it_is_made() {
+    let release = Arc::new(Semaphore::new(0));
+    let (gate, answered) = (Arc::clone(&release), Arc::new(AtomicUsize::new(0)));
+    let mut hooks = all(Arc::new(move |_, pieces| {
+        pieces(b"first ".to_vec());
+        futures::executor::block_on(gate.acquire()).unwrap().forget();
+        pieces(b"second ".to_vec());
+        Ok(b"end".to_vec().into())
+    }));
+    let count = Arc::clone(&answered);
+    hooks.answered = Arc::new(move |answer| {
+        assert_eq!((answer.status, answer.panicked), (StatusCode::OK, false));
+        count.fetch_add(1, Ordering::Relaxed);
+    });
+    let app = webhooks(&hooks, &Limits { inline_body: 0, ..Limits::default() });
+    let response = app.oneshot(Request::post("/convert").body(Body::from("{}")).unwrap()).await.unwrap();
+    assert_eq!(
+        (response.status(), response.headers()[header::CONTENT_TYPE].as_bytes()),
+        (StatusCode::OK, &b"application/json"[..])
+    );
+    let mut body = response.into_body();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "first ");
+    assert_eq!(answered.load(Ordering::Relaxed), 0);
+    release.add_permits(1);
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "second end");
+    assert_eq!(answered.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn an_answer_in_pieces_comes_whole_where_its_body_was_small() {
+    let app = webhooks(
+        &all(Arc::new(|_, pieces| {
+            pieces(b"first ".to_vec());
+            Ok(b"end".to_vec().into())
+        })),
+        &Limits::default(),
+    );
+    assert_eq!(send(&app, "/convert", "{}").await.2, "first end");
+}
+
+#[tokio::test]
+async fn an_answer_that_fails_behind_its_beginning_has_no_end() {
+    for panics in [true, false] {
+        let mut hooks = all(Arc::new(move |_, pieces| {
+            pieces(b"first ".to_vec());
+            assert!(!panics, "defect");
+            Err(NotAReview::because("it breaks off"))
+        }));
+        let answered = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&answered);
+        hooks.answered = Arc::new(move |answer| {
+            assert_eq!((answer.status, answer.panicked), (StatusCode::INTERNAL_SERVER_ERROR, panics));
+            count.fetch_add(1, Ordering::Relaxed);
+        });
+        let app = webhooks(&hooks, &Limits { inline_body: 0, ..Limits::default() });
+        let response = app.oneshot(Request::post("/convert").body(Body::from("{}")).unwrap()).await.unwrap();
+        response.into_body().collect().await.expect_err("it looks complete");
+        assert_eq!(answered.load(Ordering::Relaxed), 1);
+    }
+}
+
+#[tokio::test]
 async fn when_no_turn_comes_the_client_is_told() {
     let limits = Limits { large_in_flight: MIB, body_read: Duration::from_millis(100), ..Limits::default() };
     let app = webhooks(&all(measuring()), &limits);
@@ -225,8 +287,9 @@ async fn when_no_turn_comes_the_client_is_told() {
 #[tokio::test]
 async fn the_operators_conversion_answers_every_review_with_200() {
     let mut hooks = all(measuring());
-    hooks.convert =
-        Arc::new(|body| odoo_operator::conversion::review::convert(body).map(Into::into).map_err(NotAReview::because));
+    hooks.convert = Arc::new(|body, pieces| {
+        odoo_operator::conversion::review::convert(body, pieces).map(Into::into).map_err(NotAReview::because)
+    });
     let app = webhooks(&hooks, &Limits::default());
     for body in ["no JSON", "{}", "[]", "null", r#"{"kind":"AdmissionReview"}"#, "\u{0}"] {
         let (status, _, reason) = send(&app, "/convert", body).await;

@@ -41,7 +41,7 @@ pub fn review(uid: &str, padding: usize) -> Vec<u8> {
 
 /// Answers with the length of what came, or says that it is no review.
 pub fn measuring() -> Hook {
-    Arc::new(|body| {
+    Arc::new(|body, _| {
         if body.first() != Some(&b'{') {
             return Err(NotAReview::because("the body is not a JSON object"));
         }

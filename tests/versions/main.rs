@@ -49,8 +49,8 @@ async fn install(client: &Client) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let tls = server_config(Arc::new(Resolver::new(leaf)), None).unwrap();
-            let hook: Hook = Arc::new(|body| {
-                odoo_operator::conversion::review::convert(body).map(Into::into).map_err(NotAReview::because)
+            let hook: Hook = Arc::new(|body, pieces| {
+                odoo_operator::conversion::review::convert(body, pieces).map(Into::into).map_err(NotAReview::because)
             });
             let hooks = Hooks {
                 mutate: Arc::clone(&hook),

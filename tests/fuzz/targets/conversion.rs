@@ -1,12 +1,17 @@
 //! Whatever is to be converted is answered; what comes out is JSON with the metadata that went in.
 #![no_main]
 
-use odoo_operator::conversion::review::convert;
+use odoo_operator::conversion::review::{NotAReview, convert};
 use odoo_operator_fuzz::bounded;
 use serde_json::Value;
 
 libfuzzer_sys::fuzz_target!(|body: &[u8]| {
-    let answer = bounded(body, || convert(body));
+    let answer = bounded(body, || {
+        let mut answer = Vec::new();
+        let end = convert(body, &mut |piece| answer.extend(piece))?;
+        answer.extend(end);
+        Ok::<_, NotAReview>(answer)
+    });
     // What is stepped over is not checked: of no JSON, no JSON may come.
     let Ok(asked) = serde_json::from_slice::<Value>(body) else { return };
     let Ok(answer) = answer else { return };
