@@ -214,7 +214,11 @@ impl<'a> Cursor<'a> {
 pub(crate) fn string(json: &str) -> Option<Cow<'_, str>> {
     #[derive(Deserialize)]
     struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
-    serde_json::from_str(json).ok().map(|Text(text)| text)
+    let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
+    match json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) if text.bytes().all(plain) => Some(Cow::Borrowed(text)),
+        _ => serde_json::from_str(json).ok().map(|Text(text)| text),
+    }
 }
 
 /// Where a member goes, which may be there once only.
@@ -314,6 +318,9 @@ impl Depth {
         inside ^= self.in_string;
         self.in_string = if inside >> (BLOCK - 1) == 1 { u64::MAX } else { 0 };
         let (opening, closing) = (opening & !inside, closing & !inside);
+        // managedFields are full of `{}`, which changes nothing, unless it is all there is.
+        let empty = opening & closing >> 1 & !u64::from(self.brackets == 0);
+        let (opening, closing) = (opening & !empty, closing & !(empty << 1));
         if closing.count_ones() < self.brackets {
             self.brackets = self.brackets + opening.count_ones() - closing.count_ones();
             return None;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, HttpBody};
+use axum::body::{Body, Bytes, HttpBody};
 use http::StatusCode;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
@@ -42,7 +42,7 @@ impl Refused {
 }
 
 /// Reads a whole body. The share is to be kept as long as the bytes and their answer are.
-pub async fn read(body: &mut Body, limit: usize, lanes: &Lanes, within: Duration) -> Result<(Vec<u8>, Share), Refused> {
+pub async fn read(body: &mut Body, limit: usize, lanes: &Lanes, within: Duration) -> Result<(Bytes, Share), Refused> {
     let announced = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
     if announced.is_some_and(|length| length > limit) {
         return Err(Refused::TooLarge(limit));
@@ -68,9 +68,8 @@ async fn collect(
     announced: Option<usize>,
     limit: usize,
     mut share: Share,
-) -> Result<(Vec<u8>, Share), Refused> {
-    // What is not written to is not held: of what a client announces, only address space is taken.
-    let mut bytes = Vec::with_capacity(announced.unwrap_or(0));
+) -> Result<(Bytes, Share), Refused> {
+    let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| Refused::Broken)?.into_data() else {
             continue;
@@ -79,7 +78,15 @@ async fn collect(
             return Err(Refused::TooLarge(limit));
         }
         share.grow(bytes.len() + data.len()).await;
+        if bytes.is_empty() {
+            // The usual review comes in one piece.
+            if body.is_end_stream() {
+                return Ok((data, share));
+            }
+            // What is not written to is not held: of what a client announces, only address space is taken.
+            bytes.reserve_exact(announced.unwrap_or(0));
+        }
         bytes.extend_from_slice(&data);
     }
-    Ok((bytes, share))
+    Ok((bytes.into(), share))
 }

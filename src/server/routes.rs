@@ -108,7 +108,6 @@ async fn judge(call: Call, request: Request<Body>) -> Response {
     if route.review != Review::Convert && bytes.len() > most && values(&bytes) > most {
         return call.refuse(StatusCode::BAD_REQUEST, &format!("the review has more than {most} values"));
     }
-    let bytes = Arc::new(bytes);
     let mut said = run(route, &route.hook, &bytes, &share).await;
     if let Some(Said::All(Outcome::After(reading))) = said {
         // The workers are free meanwhile; the bytes stay within the budget.
@@ -148,14 +147,14 @@ struct Beginning {
 }
 
 /// Calls the hook, off the threads that serve connections if the body is large. `None` at shutdown.
-async fn run(route: &Route, hook: &Hook, bytes: &Arc<Vec<u8>>, share: &Share) -> Option<Said> {
+async fn run(route: &Route, hook: &Hook, bytes: &Bytes, share: &Share) -> Option<Said> {
     let review = route.review;
     if bytes.len() <= route.limits.inline_body {
         return Some(Said::All(hooks::call_whole(review, hook, bytes)));
     }
     let worker = share.worker().await?;
     let (send, mut next) = mpsc::channel(1);
-    let (hook, bytes) = (Arc::clone(hook), Arc::clone(bytes));
+    let (hook, bytes) = (Arc::clone(hook), bytes.clone());
     let end = tokio::task::spawn_blocking(move || {
         let _worker = worker;
         // A client that went away does not read on.
