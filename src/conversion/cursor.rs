@@ -145,7 +145,11 @@ impl<'a> Cursor<'a> {
     /// The string that comes next; `None` for null. `name` is what an error calls it.
     pub fn string(&mut self, name: &str) -> Result<Option<Cow<'a, str>>, Broken> {
         let text = self.value()?;
-        if text == "null" { Ok(None) } else { string(text).map(Some).ok_or(Broken::Type(name.to_owned(), "a string")) }
+        match string(text) {
+            None if text == "null" => Ok(None),
+            None => Err(Broken::Type(name.to_owned(), "a string")),
+            text => Ok(text),
+        }
     }
 
     /// Steps over the next value.
