@@ -7,12 +7,19 @@ use super::{ClusterConfig, SslMode};
 
 const KEYS: [&str; 8] = ["host", "port", "adminUser", "adminPassword", "default", "sslmode", "caCert", "adminDatabase"];
 
+/// What anchors and aliases may repeat: hundreds of clusters that have most in common, and not so much that a short text
+/// takes a lot of memory.
+const MOST_REPEATED: usize = 20_000;
+
 /// Why a configuration of clusters is not usable: one line for the person who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// The text is not YAML.
     #[error("clusters.yaml is not YAML: {0}")]
     Syntax(String),
+    /// The text is more than it looks.
+    #[error("clusters.yaml is nested too deep or repeats too much through anchors{0}: write it out")]
+    Excessive(String),
     /// The text is YAML of another shape.
     #[error(
         "clusters.yaml must be a map from cluster name to {{host, port, adminUser, adminPassword, …}}, and it is {0}"
@@ -42,13 +49,25 @@ pub enum ConfigError {
 }
 
 pub(super) fn clusters(text: &str) -> Result<Vec<ClusterConfig>, ConfigError> {
+    let budget = serde_saphyr::budget! {
+        max_recorded_anchor_events: MOST_REPEATED,
+        max_nodes: text.len() + MOST_REPEATED,
+        // Many clusters with one anchor are what anchors are for.
+        enforce_alias_anchor_ratio: false,
+    };
     // A snippet of the source would carry passwords into the message.
-    let options = serde_saphyr::options! { with_snippet: false };
+    let options = serde_saphyr::options! { with_snippet: false, budget: budget };
     let value: Value = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
-        ConfigError::Syntax(error.without_snippet().location().map_or_else(
-            || "check indentation, quotes and colons".to_owned(),
-            |at| format!("check indentation, quotes and colons at line {}, column {}", at.line(), at.column()),
-        ))
+        let error = error.without_snippet();
+        let place =
+            error.location().map_or_else(String::new, |at| format!(" at line {}, column {}", at.line(), at.column()));
+        match error {
+            // The second is what the first becomes in what an alias stands for.
+            serde_saphyr::Error::Budget { .. } | serde_saphyr::Error::AliasError { .. } => {
+                ConfigError::Excessive(place)
+            }
+            _ => ConfigError::Syntax(format!("check indentation, quotes and colons{place}")),
+        }
     })?;
     let entries = match value {
         Value::Object(entries) => entries,

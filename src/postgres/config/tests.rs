@@ -111,6 +111,28 @@ fn a_wrong_value_names_entry_field_and_remedy() {
 }
 
 #[test]
+fn hundreds_of_clusters_may_share_what_an_anchor_names() {
+    let mut text = "base: &base {host: h, port: 5432, adminUser: u, adminPassword: p, default: false}\n".to_owned();
+    text += &(0..300).map(|number| format!("c{number}: {{<<: *base, default: {}}}\n", number == 7)).collect::<String>();
+    assert_eq!(ClustersConfig::from_yaml(&text).unwrap().names().count(), 301);
+}
+
+#[test]
+fn a_text_that_is_more_than_it_looks_is_refused() {
+    let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
+    for (name, inner) in [('b', 'a'), ('c', 'b'), ('d', 'c'), ('e', 'd'), ('f', 'e')] {
+        bomb += &format!("{name}: &{name} [{}]\n", vec![format!("*{inner}"); 9].join(","));
+    }
+    let anchors = (0..60).map(|number| format!("&a{number} [")).collect::<String>() + &"x,".repeat(1000);
+    for (text, place) in
+        [(bomb, "at line 5"), (format!("a: {anchors}"), "at line 1"), ("[".repeat(100) + &"]".repeat(100), "at line 1")]
+    {
+        let told = complaint(&text);
+        assert!(told.contains("nested too deep or repeats too much through anchors") && told.contains(place), "{told}");
+    }
+}
+
+#[test]
 fn another_shape_is_named() {
     assert!(complaint("").contains("names no cluster"));
     assert!(complaint("{}").contains("names no cluster"));
