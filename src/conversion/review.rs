@@ -24,8 +24,8 @@ pub enum NotAReview {
 /// Bytes of an answer that are handed on together.
 const PIECE: usize = 256 * 1024;
 
-/// Converts every object of the review in `body`, in their order. Hands on the answer in pieces as it grows, so that
-/// it can be sent meanwhile and is never in memory as a whole; the end of it is returned.
+/// Converts every object of the review in `body`, in their order. Hands on the answer in pieces of whole objects as
+/// it grows, so that it can be sent meanwhile; the end of it is returned.
 ///
 /// If one object cannot be converted, the answer says so at its end, and the API server takes none, whatever was handed
 /// on before. The body is gone through once, and of one object at a time only the top level, `spec` and the

@@ -25,8 +25,8 @@ impl NotAReview {
 /// Body of a review to its answer.
 pub type Hook = Arc<dyn Fn(&[u8], Pieces<'_>) -> Result<Reply, NotAReview> + Send + Sync>;
 
-/// Takes the beginning of a long answer, a piece at a time, to be sent while the rest is made. A client that is slow to
-/// read it is waited for.
+/// Takes the beginning of a long answer, a piece at a time, to be sent while the rest is made. What is behind it must be
+/// the [`Reply::Answer`]: there is no other way back.
 pub type Pieces<'a> = &'a mut dyn FnMut(Vec<u8>);
 
 /// What a hook says to a review.
@@ -48,11 +48,11 @@ impl From<Vec<u8>> for Reply {
 pub struct Answered {
     /// By which hook.
     pub review: Review,
-    /// HTTP status: 200 for every review, whatever its outcome.
+    /// HTTP status: 200 for every review, whatever its outcome; 500 also for an answer that breaks off.
     pub status: StatusCode,
-    /// From the request's head to the end of the answer.
+    /// From the request's head until the answer is made.
     pub took: Duration,
-    /// The hook panicked and the guard answered.
+    /// The hook panicked; unless the answer had begun, the guard answered.
     pub panicked: bool,
 }
 

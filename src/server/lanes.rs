@@ -2,9 +2,8 @@
 //!
 //! Small bodies and large ones have a lane each, so that the usual review never waits behind a list of ten thousand
 //! objects. A small body takes its room as it arrives, so that a promise costs nothing; a large one all of it before its
-//! first byte, in turn. Each lane has workers of its own as well. While somebody waits for room or a worker, whoever is
-//! slow loses theirs, and those that wait half-read are no exception: no two bodies can wait for each other. A slow
-//! network alone is no offence.
+//! first byte, in turn. While somebody waits for room, whoever is slow loses theirs, and those that wait half-read are no
+//! exception: no two bodies can wait for each other. A slow network alone is no offence.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -21,8 +20,6 @@ use super::limits::Limits;
 const UNIT: usize = 1024;
 /// What everybody is given before they can be slow.
 const GRACE: Duration = Duration::from_millis(250);
-/// Each may need a hundred MiB for the worst review.
-const MOST_WORKERS: usize = 2;
 /// Bytes a second below which a body, or the reading of an answer, is slow.
 const SLOW: u32 = 16 * 1024 * 1024;
 
@@ -57,31 +54,24 @@ impl Lanes {
 #[derive(Clone)]
 struct Lane {
     room: Arc<Semaphore>,
-    /// Reviews handled at once off the threads that serve connections.
-    workers: Arc<Semaphore>,
-    /// How many wait for room or for a worker.
+    /// How many wait for room.
     waiting: watch::Sender<usize>,
 }
 
 impl Lane {
     fn new(bytes: usize) -> Self {
         let room = Semaphore::new(bytes.div_ceil(UNIT).min(Semaphore::MAX_PERMITS));
-        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let workers = Semaphore::new(cores.min(MOST_WORKERS));
-        Self { room: Arc::new(room), workers: Arc::new(workers), waiting: watch::Sender::new(0) }
+        Self { room: Arc::new(room), waiting: watch::Sender::new(0) }
     }
 
     async fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
-        self.wait_for(&self.room, u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX)).await
-    }
-
-    async fn wait_for(&self, what: &Arc<Semaphore>, units: u32) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = Arc::clone(what).try_acquire_many_owned(units) {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        if let Ok(permit) = Arc::clone(&self.room).try_acquire_many_owned(units) {
             return Some(permit);
         }
         let _waiting = Waiting::new(&self.waiting);
         // It is never closed.
-        Arc::clone(what).acquire_many_owned(units).await.ok()
+        Arc::clone(&self.room).acquire_many_owned(units).await.ok()
     }
 }
 
@@ -129,11 +119,6 @@ impl Share {
             // The lane is held here: it cannot end.
             let _ = waiting.wait_for(|waiting| *waiting > 0).await;
         }
-    }
-
-    /// Waits for one of the lane's workers.
-    pub async fn worker(&self) -> Option<OwnedSemaphorePermit> {
-        self.lane.wait_for(&self.lane.workers, 1).await
     }
 
     /// Keeps the room while an answer of about so many bytes, begun now, is written. A client that is slow to read it

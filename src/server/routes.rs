@@ -12,9 +12,9 @@ use axum::routing::post;
 use futures::{StreamExt as _, stream};
 use http::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Request, StatusCode, Version};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::body;
 use super::hooks::{self, Answered, Hook, Hooks, Outcome, Review};
@@ -25,6 +25,9 @@ use super::listener::Connection;
 /// Where the existing operator's webhook configuration calls: answered as [`Review::Validate`].
 pub const OLD_VALIDATE_PATH: &str = "/validate-bemade-org-v1alpha1-odooinstance";
 
+/// Each may need a hundred MiB for the worst review.
+const MOST_WORKERS: usize = 2;
+
 /// One route: its hook and what its bodies may cost.
 struct Route {
     review: Review,
@@ -32,11 +35,16 @@ struct Route {
     answered: Arc<dyn Fn(Answered) + Send + Sync>,
     body_limit: usize,
     lanes: Lanes,
+    /// Reviews judged at once off the threads that serve connections: one a core of those that are small all the same,
+    /// and one a core of the large ones, so that nobody waits behind somebody larger.
+    workers: [Arc<Semaphore>; 2],
     limits: Limits,
 }
 
 /// The router of the HTTPS port: `/mutate/v1`, `/validate/v1`, `/convert`, and the existing operator's path.
 pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = [(); 2].map(|()| Arc::new(Semaphore::new(cores.min(MOST_WORKERS))));
     let lanes = Lanes::new(limits);
     let route = |review, hook: &Hook| {
         let body_limit = match review {
@@ -49,6 +57,7 @@ pub fn webhooks(hooks: &Hooks, limits: &Limits) -> Router {
             answered: Arc::clone(&hooks.answered),
             body_limit,
             lanes: lanes.clone(),
+            workers: workers.clone(),
             limits: limits.clone(),
         }))
     };
@@ -108,10 +117,10 @@ async fn judge(call: Call, request: Request<Body>) -> Response {
     if route.review != Review::Convert && bytes.len() > most && values(&bytes) > most {
         return call.refuse(StatusCode::BAD_REQUEST, &format!("the review has more than {most} values"));
     }
-    let mut said = run(route, &route.hook, &bytes, &share).await;
+    let mut said = run(route, &route.hook, &bytes).await;
     if let Some(Said::All(Outcome::After(reading))) = said {
         // The workers are free meanwhile; the bytes stay within the budget.
-        said = run(route, &reading.await, &bytes, &share).await;
+        said = run(route, &reading.await, &bytes).await;
     }
     let outcome = match said {
         Some(Said::All(outcome)) => outcome,
@@ -142,23 +151,25 @@ enum Said {
 /// An answer that is still being made.
 struct Beginning {
     first: Vec<u8>,
-    next: mpsc::Receiver<Vec<u8>>,
+    next: mpsc::UnboundedReceiver<Vec<u8>>,
     end: JoinHandle<Outcome>,
 }
 
 /// Calls the hook, off the threads that serve connections if the body is large. `None` at shutdown.
-async fn run(route: &Route, hook: &Hook, bytes: &Bytes, share: &Share) -> Option<Said> {
+async fn run(route: &Route, hook: &Hook, bytes: &Bytes) -> Option<Said> {
     let review = route.review;
     if bytes.len() <= route.limits.inline_body {
         return Some(Said::All(hooks::call_whole(review, hook, bytes)));
     }
-    let worker = share.worker().await?;
-    let (send, mut next) = mpsc::channel(1);
+    let is_large = usize::from(bytes.len() > route.limits.small_body);
+    let worker = Arc::clone(&route.workers[is_large]).acquire_owned().await.ok()?;
+    // Without a bound: whoever is slow to read an answer must not keep a worker.
+    let (send, mut next) = mpsc::unbounded_channel();
     let (hook, bytes) = (Arc::clone(hook), bytes.clone());
     let end = tokio::task::spawn_blocking(move || {
         let _worker = worker;
         // A client that went away does not read on.
-        hooks::call(review, &hook, &bytes, &mut |piece| drop(send.blocking_send(piece)))
+        hooks::call(review, &hook, &bytes, &mut |piece| drop(send.send(piece)))
     });
     Some(match next.recv().await {
         Some(first) => Said::Beginning(Beginning { first, next, end }),
@@ -180,19 +191,24 @@ fn whole(answer: Vec<u8>, share: Share, buffered: usize, Connection(cut): Connec
     response
 }
 
-/// The same, written while it is made. A hook that fails behind its first piece has the connection closed: the client
-/// sees that the end is missing.
+/// The same, sent while it is made. A hook that fails behind its first piece has the connection closed: the client sees
+/// that the end is missing.
 fn in_pieces(call: Call, Beginning { first, next, end }: Beginning, held: Held) -> Response {
-    let end = async move {
+    // By itself, so that the room is kept, and the answer is counted, also when the client goes away.
+    let end = tokio::spawn(async move {
         let outcome = end.await.unwrap_or(Outcome::Panicked(None));
-        let Outcome::Answer(end) = outcome else {
-            call.answered(StatusCode::INTERNAL_SERVER_ERROR, matches!(outcome, Outcome::Panicked(_)));
-            return Err(io::Error::other("the answer has no end"));
-        };
-        call.answered(StatusCode::OK, false);
-        Ok(held.end(end))
-    };
-    let pieces = stream::iter([first]).chain(ReceiverStream::new(next)).map(|piece| Ok(Bytes::from(piece)));
+        if let Outcome::Answer(end) = outcome {
+            call.answered(StatusCode::OK, false);
+            return Ok(held.end(end));
+        }
+        if let Outcome::Refused(reason) = &outcome {
+            tracing::warn!(hook = call.route.review.name(), %reason, "an answer breaks off: this was no review");
+        }
+        call.answered(StatusCode::INTERNAL_SERVER_ERROR, matches!(outcome, Outcome::Panicked(_)));
+        Err(io::Error::other("the answer has no end"))
+    });
+    let pieces = stream::iter([first]).chain(UnboundedReceiverStream::new(next)).map(|piece| Ok(Bytes::from(piece)));
+    let end = async { end.await.map_err(io::Error::other)? };
     review(Body::from_stream(pieces.chain(stream::once(end))))
 }
 

@@ -8,7 +8,7 @@ use odoo_operator::server::{Hook, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::support::{PATIENCE, Server, all, closed, measuring, post, post_http2, read_answer};
+use super::support::{PATIENCE, Server, all, closed, measuring, post, post_http2, read_answer, review};
 
 /// Short enough for a test, long enough for an honest client on a busy machine.
 fn impatient() -> Limits {
@@ -104,26 +104,57 @@ async fn a_connection_without_requests_is_closed_after_a_while() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_a_long_answer_loses_the_worker_to_who_waits() {
-    let hook: Hook = Arc::new(|body, pieces| {
-        if body.len() > 1000 {
-            // More than connections buffer.
-            (0..64).for_each(|_| pieces(vec![b' '; 1 << 20]));
+async fn who_does_not_read_a_long_answer_keeps_nobody_waiting() {
+    let hook: Hook = Arc::new(|_, pieces| {
+        // More than connections buffer.
+        (0..24).for_each(|_| pieces(vec![b' '; 256 << 10]));
+        Ok(b"{}".to_vec().into())
+    });
+    let mut hooks = all(measuring());
+    hooks.convert = hook;
+    let server = Server::webhooks(&hooks, Limits::default()).await;
+    let mut deaf = Vec::new();
+    for _ in 0..50 {
+        let mut stream = server.connect().await;
+        stream.write_all(b"POST /convert HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n").await.unwrap();
+        stream.write_all(&[b' '; 200_000]).await.unwrap();
+        stream.flush().await.unwrap();
+        deaf.push(stream);
+    }
+    // Were each of them to keep a worker until it reads, this would never end.
+    let answer = tokio::time::timeout(PATIENCE, server.post("/validate/v1", &review("u", 200_000))).await;
+    assert_eq!(answer.expect("it waits for who does not read").0, StatusCode::OK);
+    // Each gets its answer all the same.
+    for stream in &mut deaf {
+        let mut answer = Vec::new();
+        while !answer.ends_with(b"{}\r\n0\r\n\r\n") {
+            assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "it breaks off");
+        }
+    }
+}
+
+#[tokio::test]
+async fn who_is_slow_to_send_is_not_cut_off_because_others_are_judged() {
+    let hook: Hook = Arc::new(|body, _| {
+        if body.len() > 150_000 {
+            std::thread::sleep(Duration::from_millis(400));
         }
         Ok(b"{}".to_vec().into())
     });
-    let server = Server::webhooks(&all(hook), Limits { inline_body: 0, ..Limits::default() }).await;
-    let mut idle = Vec::new();
-    for _ in 0..2 {
-        let mut stream = server.connect().await;
-        stream.write_all(b"POST /convert HTTP/1.1\r\nHost: x\r\nContent-Length: 2000\r\n\r\n").await.unwrap();
-        stream.write_all(&[b' '; 2000]).await.unwrap();
-        // It has a worker: its answer has begun.
-        stream.read_u8().await.unwrap();
-        idle.push(stream);
+    let server = Arc::new(Server::webhooks(&all(hook), Limits::default()).await);
+    let mut slow = server.connect().await;
+    slow.write_all(b"POST /validate/v1 HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{").await.unwrap();
+    let judged: Vec<_> = (0..4)
+        .map(|_| {
+            let server = Arc::clone(&server);
+            tokio::spawn(async move { server.post("/validate/v1", &review("u", 200_000)).await.0 })
+        })
+        .collect();
+    for answer in judged {
+        assert_eq!(answer.await.unwrap(), StatusCode::OK);
     }
-    let answer = tokio::time::timeout(PATIENCE, server.post("/convert", b"{}")).await.expect("nobody made room");
-    assert_eq!(answer, (StatusCode::OK, "{}".to_owned()));
+    slow.write_all(b"}").await.unwrap();
+    assert_eq!(read_answer(&mut slow).await.0, StatusCode::OK);
 }
 
 #[tokio::test]

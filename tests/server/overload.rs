@@ -164,12 +164,14 @@ impl Flood {
 fn floods() -> Vec<Flood> {
     let conversion = conversion("HERE");
     let listed = manifest() + ",";
+    let one = r#"{"apiVersion":"bemade.org/v1","kind":"OdooInstance","spec":{"a":""#;
     let admission = r#"{"apiVersion":"bemade.org/v1alpha1","kind":"OdooInstance","metadata":{"name":"a"},"spec":HERE}"#;
     let admission = review(admission).replace(r#""version":"v1""#, r#""version":"v1alpha1""#);
     vec![
         Flood { path: "/convert", begin: String::new(), again: " ".to_owned(), end: String::new(), size: 256 * MIB },
         Flood::of("/convert", &conversion, "", "{},", "{}"),
         Flood::of("/convert", &conversion, "", &listed, &manifest()),
+        Flood::of("/convert", &conversion, one, &"x".repeat(4096), "\"}}"),
         Flood::of("/validate/v1", &admission, "[", "1,", "1]"),
     ]
 }

@@ -241,6 +241,28 @@ async fn a_long_answer_is_sent_while_it_is_made() {
 }
 
 #[tokio::test]
+async fn an_answer_is_counted_when_its_client_leaves_in_the_middle_of_it() {
+    let (release, counted) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let gate = Arc::clone(&release);
+    let mut hooks = all(Arc::new(move |_, pieces| {
+        pieces(b"first ".to_vec());
+        futures::executor::block_on(gate.acquire()).unwrap().forget();
+        pieces(b"second ".to_vec());
+        Ok(b"end".to_vec().into())
+    }));
+    let count = Arc::clone(&counted);
+    hooks.answered = Arc::new(move |_| count.add_permits(1));
+    let app = webhooks(&hooks, &Limits { inline_body: 0, ..Limits::default() });
+    let response = app.oneshot(Request::post("/convert").body(Body::from("{}")).unwrap()).await.unwrap();
+    let mut body = response.into_body();
+    body.frame().await.unwrap().unwrap();
+    drop(body);
+    release.add_permits(1);
+    counted.acquire().await.unwrap().forget();
+    assert_eq!(counted.available_permits(), 0);
+}
+
+#[tokio::test]
 async fn an_answer_in_pieces_comes_whole_where_its_body_was_small() {
     let app = webhooks(
         &all(Arc::new(|_, pieces| {

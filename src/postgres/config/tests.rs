@@ -124,9 +124,13 @@ fn a_text_that_is_more_than_it_looks_is_refused() {
         bomb += &format!("{name}: &{name} [{}]\n", vec![format!("*{inner}"); 9].join(","));
     }
     let anchors = (0..60).map(|number| format!("&a{number} [")).collect::<String>() + &"x,".repeat(1000);
-    for (text, place) in
-        [(bomb, "at line 5"), (format!("a: {anchors}"), "at line 1"), ("[".repeat(100) + &"]".repeat(100), "at line 1")]
-    {
+    let long = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(50_000), vec!["*a"; 1300].join(","));
+    for (text, place) in [
+        (long, "at line 2"),
+        (bomb, "at line 5"),
+        (format!("a: {anchors}"), "at line 1"),
+        ("[".repeat(100) + &"]".repeat(100), "at line 1"),
+    ] {
         let told = complaint(&text);
         assert!(told.contains("nested too deep or repeats too much through anchors") && told.contains(place), "{told}");
     }
