@@ -117,7 +117,7 @@ async fn who_does_not_read_a_long_answer_keeps_nobody_waiting() {
     for _ in 0..50 {
         let mut stream = server.connect().await;
         stream.write_all(b"POST /convert HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n").await.unwrap();
-        stream.write_all(&[b' '; 200_000]).await.unwrap();
+        stream.write_all(&vec![b' '; 200_000]).await.unwrap();
         stream.flush().await.unwrap();
         deaf.push(stream);
     }

@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use secrecy::ExposeSecret;
 
 use super::*;
@@ -113,7 +115,9 @@ fn a_wrong_value_names_entry_field_and_remedy() {
 #[test]
 fn hundreds_of_clusters_may_share_what_an_anchor_names() {
     let mut text = "base: &base {host: h, port: 5432, adminUser: u, adminPassword: p, default: false}\n".to_owned();
-    text += &(0..300).map(|number| format!("c{number}: {{<<: *base, default: {}}}\n", number == 7)).collect::<String>();
+    for number in 0..300 {
+        let _ = writeln!(text, "c{number}: {{<<: *base, default: {}}}", number == 7);
+    }
     assert_eq!(ClustersConfig::from_yaml(&text).unwrap().names().count(), 301);
 }
 
@@ -121,16 +125,16 @@ fn hundreds_of_clusters_may_share_what_an_anchor_names() {
 fn a_text_that_is_more_than_it_looks_is_refused() {
     let mut bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n".to_owned();
     for (name, inner) in [('b', 'a'), ('c', 'b'), ('d', 'c'), ('e', 'd'), ('f', 'e')] {
-        bomb += &format!("{name}: &{name} [{}]\n", vec![format!("*{inner}"); 9].join(","));
+        let _ = writeln!(bomb, "{name}: &{name} [{}]", vec![format!("*{inner}"); 9].join(","));
     }
-    let anchors = (0..60).map(|number| format!("&a{number} [")).collect::<String>() + &"x,".repeat(1000);
+    let mut anchors = "a: ".to_owned();
+    for number in 0..60 {
+        let _ = write!(anchors, "&a{number} [");
+    }
+    anchors += &"x,".repeat(1000);
     let long = format!("a: &a \"{}\"\nb: [{}]\n", "x".repeat(50_000), vec!["*a"; 1300].join(","));
-    for (text, place) in [
-        (long, "at line 2"),
-        (bomb, "at line 5"),
-        (format!("a: {anchors}"), "at line 1"),
-        ("[".repeat(100) + &"]".repeat(100), "at line 1"),
-    ] {
+    let deep = "[".repeat(100) + &"]".repeat(100);
+    for (text, place) in [(bomb, "line 5"), (anchors, "line 1"), (long, "line 2"), (deep, "line 1")] {
         let told = complaint(&text);
         assert!(told.contains("nested too deep or repeats too much through anchors") && told.contains(place), "{told}");
     }
