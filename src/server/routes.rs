@@ -201,8 +201,10 @@ fn in_pieces(call: Call, Beginning { first, next, end }: Beginning, held: Held) 
             call.answered(StatusCode::OK, false);
             return Ok(held.end(end));
         }
-        if let Outcome::Refused(reason) = &outcome {
-            tracing::warn!(hook = call.route.review.name(), %reason, "an answer breaks off: this was no review");
+        if let Outcome::Refused(hooks::NotAReview(reason)) = &outcome {
+            // It may quote what came, which may be long.
+            let reason: String = reason.chars().take(200).collect();
+            tracing::warn!(hook = call.route.review.name(), reason, "an answer breaks off: what came was no review");
         }
         call.answered(StatusCode::INTERNAL_SERVER_ERROR, matches!(outcome, Outcome::Panicked(_)));
         Err(io::Error::other("the answer has no end"))
