@@ -7,11 +7,13 @@ use super::{ClusterConfig, SslMode};
 
 const KEYS: [&str; 8] = ["host", "port", "adminUser", "adminPassword", "default", "sslmode", "caCert", "adminDatabase"];
 
-/// What anchors and aliases may repeat: hundreds of clusters that have most in common, and not so much that a short text
+/// What aliases may repeat, in values: hundreds of clusters that have most in common, and not so much that a short text
 /// takes a lot of memory.
 const MOST_REPEATED: usize = 20_000;
-/// The same, of certificates for the most part.
+/// The same in bytes, of certificates for the most part.
 const MOST_REPEATED_BYTES: usize = 1 << 20;
+/// What may be kept for aliases: an anchor within an anchor is kept twice.
+const MOST_KEPT: usize = 8_192;
 
 /// Why a configuration of clusters is not usable: one line for the person who wrote it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,7 +54,7 @@ pub enum ConfigError {
 
 pub(super) fn clusters(text: &str) -> Result<Vec<ClusterConfig>, ConfigError> {
     let budget = serde_saphyr::budget! {
-        max_recorded_anchor_events: MOST_REPEATED,
+        max_recorded_anchor_events: MOST_KEPT,
         max_nodes: text.len() + MOST_REPEATED,
         max_recorded_anchor_bytes: text.len() + MOST_REPEATED_BYTES,
         max_total_scalar_bytes: text.len() + MOST_REPEATED_BYTES,

@@ -4,8 +4,8 @@
 use odoo_operator::postgres::config::ClustersConfig;
 use odoo_operator_fuzz::bounded_above;
 
-/// What anchors name is kept, up to a fixed number of copies.
-const ANCHORS: usize = 4 << 20;
+/// What anchors and aliases may take at most, whatever the length of the text.
+const ANCHORS: usize = 8 << 20;
 
 libfuzzer_sys::fuzz_target!(|text: &str| {
     match bounded_above(ANCHORS, text.as_bytes(), || ClustersConfig::from_yaml(text)) {
