@@ -145,11 +145,10 @@ impl<'a> Cursor<'a> {
     /// The string that comes next; `None` for null. `name` is what an error calls it.
     pub fn string(&mut self, name: &str) -> Result<Option<Cow<'a, str>>, Broken> {
         let text = self.value()?;
-        match string(text) {
-            None if text == "null" => Ok(None),
-            None => Err(Broken::Type(name.to_owned(), "a string")),
-            text => Ok(text),
+        if text == "null" {
+            return Ok(None);
         }
+        string(text).map(Some).ok_or_else(|| Broken::Type(name.to_owned(), "a string"))
     }
 
     /// Steps over the next value.

@@ -211,16 +211,23 @@ async fn a_small_review_never_waits_behind_large_ones() {
     }
 }
 
-#[tokio::test]
-async fn a_long_answer_is_sent_while_it_is_made() {
+/// A hook that hands on the beginning of its answer, and the rest when it is let.
+fn in_pieces() -> (Hook, Arc<Semaphore>) {
     let release = Arc::new(Semaphore::new(0));
-    let (gate, answered) = (Arc::clone(&release), Arc::new(AtomicUsize::new(0)));
-    let mut hooks = all(Arc::new(move |_, pieces| {
+    let gate = Arc::clone(&release);
+    let hook: Hook = Arc::new(move |_, pieces| {
         pieces(b"first ".to_vec());
         futures::executor::block_on(gate.acquire()).unwrap().forget();
         pieces(b"second ".to_vec());
         Ok(b"end".to_vec().into())
-    }));
+    });
+    (hook, release)
+}
+
+#[tokio::test]
+async fn a_long_answer_is_sent_while_it_is_made() {
+    let (hook, release) = in_pieces();
+    let (mut hooks, answered) = (all(hook), Arc::new(AtomicUsize::new(0)));
     let count = Arc::clone(&answered);
     hooks.answered = Arc::new(move |answer| {
         assert_eq!((answer.status, answer.panicked), (StatusCode::OK, false));
@@ -242,14 +249,8 @@ async fn a_long_answer_is_sent_while_it_is_made() {
 
 #[tokio::test]
 async fn an_answer_is_counted_when_its_client_leaves_in_the_middle_of_it() {
-    let (release, counted) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let gate = Arc::clone(&release);
-    let mut hooks = all(Arc::new(move |_, pieces| {
-        pieces(b"first ".to_vec());
-        futures::executor::block_on(gate.acquire()).unwrap().forget();
-        pieces(b"second ".to_vec());
-        Ok(b"end".to_vec().into())
-    }));
+    let (hook, release) = in_pieces();
+    let (mut hooks, counted) = (all(hook), Arc::new(Semaphore::new(0)));
     let count = Arc::clone(&counted);
     hooks.answered = Arc::new(move |_| count.add_permits(1));
     let app = webhooks(&hooks, &Limits { inline_body: 0, ..Limits::default() });
