@@ -130,7 +130,7 @@ fn conversion() {
         "One ConversionReview of objects of 10 KiB, v1 to v1alpha1, one connection, TLS included. Memory: what the\n\
          server's peak grew by, as a multiple of the body. Beside it the empty handler, which answers with the body, by\n\
          turns: what the machine takes for moving these bytes. Cold: the slowest of the {ROUNDS} that came first in their\n\
-         turn, before which the machine has taken back memory that was not used; the others are counted without it.\n"
+         turn, on a new connection; the others are counted without them.\n"
     );
     println!("| objects | body | p50 | p99 | cold | memory | moving alone: p50 | p99 | cold |");
     println!("|---|---|---|---|---|---|---|---|---|");
