@@ -348,6 +348,13 @@ fn admission_hook(
     })
 }
 
+/// Converts between the versions of the API. It needs to know nothing else.
+pub fn conversion_hook() -> server::Hook {
+    Arc::new(|body, pieces| {
+        conversion::review::convert(body, pieces).map(Reply::Answer).map_err(server::NotAReview::because)
+    })
+}
+
 fn hooks(settings: &Arc<Settings>, stores: &Arc<Stores>, consents: &Arc<Consents>, metrics: &Arc<Metrics>) -> Hooks {
     let admission =
         |judge: Judge| admission_hook(settings.clone(), stores.clone(), consents.clone(), Answers::default(), judge);
@@ -355,9 +362,7 @@ fn hooks(settings: &Arc<Settings>, stores: &Arc<Stores>, consents: &Arc<Consents
     Hooks {
         mutate: admission(admission::review::mutate),
         validate: admission(admission::review::validate),
-        convert: Arc::new(|body, pieces| {
-            conversion::review::convert(body, pieces).map(Reply::Answer).map_err(server::NotAReview::because)
-        }),
+        convert: conversion_hook(),
         answered: Arc::new(move |answered| metrics.hook(answered.review.name(), answered.took.as_secs_f64())),
     }
 }

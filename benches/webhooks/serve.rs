@@ -12,7 +12,7 @@ use axum::routing::post;
 use jiff::Timestamp;
 use odoo_operator::admission::{self, Clusters, InstanceFacts, Lookup, ObjectKey};
 use odoo_operator::api::settings::Settings;
-use odoo_operator::conversion;
+use odoo_operator::app::conversion_hook;
 use odoo_operator::server::{self, Hook, Hooks, Limits, NotAReview, Reply};
 use odoo_operator::tls::authority::Authority;
 use odoo_operator::tls::{Resolver, server_config};
@@ -58,9 +58,7 @@ pub fn hooks() -> Hooks {
     Hooks {
         mutate: admission(admission::review::mutate),
         validate: admission(admission::review::validate),
-        convert: Arc::new(|body, pieces| {
-            conversion::review::convert(body, pieces).map(Reply::Answer).map_err(NotAReview::because)
-        }),
+        convert: conversion_hook(),
         answered: Arc::new(|_| {}),
     }
 }

@@ -10,8 +10,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::{Api, Client, ResourceExt};
 use odoo_operator::api::crds::{Conversion, for_chart};
+use odoo_operator::app::conversion_hook;
 use odoo_operator::controller::crds::{install, retire, wait_until_served};
-use odoo_operator::server::{Hook, Hooks, Limits, NotAReview, bind, serve, webhooks};
+use odoo_operator::server::{Hooks, Limits, bind, serve, webhooks};
 use odoo_operator::tls::authority::Authority;
 use odoo_operator::tls::pki::Pair;
 use odoo_operator::tls::{Resolver, server_config};
@@ -25,9 +26,7 @@ async fn converter(address: SocketAddr, ca: &Pair) -> CancellationToken {
     let names = [address.ip().to_string()];
     let leaf = Authority::load(ca).unwrap().sign(&names, Timestamp::now()).unwrap();
     let tls = server_config(Arc::new(Resolver::new(leaf)), None).unwrap();
-    let hook: Hook = Arc::new(|body, pieces| {
-        odoo_operator::conversion::review::convert(body, pieces).map(Into::into).map_err(NotAReview::because)
-    });
+    let hook = conversion_hook();
     let hooks =
         Hooks { mutate: Arc::clone(&hook), validate: Arc::clone(&hook), convert: hook, answered: Arc::new(|_| {}) };
     let limits = Limits::default();

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use odoo_operator::admission::{self, Context};
 use odoo_operator::api::settings::Settings;
+use odoo_operator::app::conversion_hook;
 use odoo_operator::controller::stores::Stores;
-use odoo_operator::conversion;
 use odoo_operator::postgres::Clusters;
 use odoo_operator::postgres::config::ClustersConfig;
 use odoo_operator::server::{Hook, Hooks, Limits, NotAReview, Reply};
@@ -41,9 +41,7 @@ fn hooks() -> Hooks {
     Hooks {
         mutate: admission(admission::review::mutate),
         validate: admission(admission::review::validate),
-        convert: Arc::new(|body, pieces| {
-            conversion::review::convert(body, pieces).map(Reply::from).map_err(NotAReview::because)
-        }),
+        convert: conversion_hook(),
         answered: Arc::new(|answered| assert!(!answered.panicked, "a hook panicked")),
     }
 }

@@ -310,9 +310,7 @@ async fn when_no_turn_comes_the_client_is_told() {
 #[tokio::test]
 async fn the_operators_conversion_answers_every_review_with_200() {
     let mut hooks = all(measuring());
-    hooks.convert = Arc::new(|body, pieces| {
-        odoo_operator::conversion::review::convert(body, pieces).map(Into::into).map_err(NotAReview::because)
-    });
+    hooks.convert = odoo_operator::app::conversion_hook();
     let app = webhooks(&hooks, &Limits::default());
     for body in ["no JSON", "{}", "[]", "null", r#"{"kind":"AdmissionReview"}"#, "\u{0}"] {
         let (status, _, reason) = send(&app, "/convert", body).await;

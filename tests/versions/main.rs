@@ -20,8 +20,9 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams};
 use kube::{Api, Client, ResourceExt};
 use odoo_operator::api::crds::{Conversion, Form, Version, in_form};
+use odoo_operator::app::conversion_hook;
 use odoo_operator::conversion::KINDS;
-use odoo_operator::server::{Hook, Hooks, Limits, NotAReview, bind, serve, webhooks};
+use odoo_operator::server::{Hooks, Limits, bind, serve, webhooks};
 use odoo_operator::tls::authority::Authority;
 use odoo_operator::tls::{Resolver, server_config};
 use tokio::sync::OnceCell;
@@ -49,9 +50,7 @@ async fn install(client: &Client) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let tls = server_config(Arc::new(Resolver::new(leaf)), None).unwrap();
-            let hook: Hook = Arc::new(|body, pieces| {
-                odoo_operator::conversion::review::convert(body, pieces).map(Into::into).map_err(NotAReview::because)
-            });
+            let hook = conversion_hook();
             let hooks = Hooks {
                 mutate: Arc::clone(&hook),
                 validate: Arc::clone(&hook),
