@@ -262,6 +262,7 @@ fn bad_others() -> Vec<Value> {
         json!({"podDisruptionBudget": {"minAvailable": -1}}),
         json!({"podDisruptionBudget": {"minAvailable": "101%"}}),
         json!({"ingress": {"annotations": {"bad key!": "x"}}}),
+        json!({"ingress": {"annotations": {"a": "x".repeat(200_000), "b": "x".repeat(62_143)}}}),
         json!({"ingress": {"class": "Nginx"}}),
         json!({"priorityClassName": "a/b"}),
         json!({"resources": {"requests": {"foo": "1"}}}),

@@ -7,6 +7,12 @@ use super::{ClusterConfig, SslMode};
 
 const KEYS: [&str; 8] = ["host", "port", "adminUser", "adminPassword", "default", "sslmode", "caCert", "adminDatabase"];
 
+/// The key of what a map takes from others.
+const MERGE: &str = "<<";
+/// A map of maps, a list of what is merged, and some more, so that what is wrong can be said of a value.
+const DEEPEST: usize = 8;
+/// How long the text is at least for a value in it, on average, when there are thousands; a line of a setting is two.
+const BYTES_A_VALUE: usize = 12;
 /// What aliases may repeat, in values: hundreds of clusters that have most in common, and not so much that a short text
 /// takes a lot of memory.
 const MOST_REPEATED: usize = 20_000;
@@ -22,7 +28,9 @@ pub enum ConfigError {
     #[error("clusters.yaml is not YAML: {0}")]
     Syntax(String),
     /// The text is more than it looks.
-    #[error("clusters.yaml is nested too deep or repeats too much through anchors{0}: write it out")]
+    #[error(
+        "clusters.yaml is nested too deep, holds too many values or repeats too much through anchors{0}: write one map of settings for each cluster"
+    )]
     Excessive(String),
     /// The text is YAML of another shape.
     #[error(
@@ -54,15 +62,18 @@ pub enum ConfigError {
 
 pub(super) fn clusters(text: &str) -> Result<Vec<ClusterConfig>, ConfigError> {
     let budget = serde_saphyr::budget! {
+        max_depth: DEEPEST,
         max_recorded_anchor_events: MOST_KEPT,
-        max_nodes: text.len() + MOST_REPEATED,
+        max_nodes: text.len() / BYTES_A_VALUE + MOST_REPEATED,
         max_recorded_anchor_bytes: text.len() + MOST_REPEATED_BYTES,
         max_total_scalar_bytes: text.len() + MOST_REPEATED_BYTES,
         // Many clusters with one anchor are what anchors are for.
         enforce_alias_anchor_ratio: false,
     };
     // A snippet of the source would carry passwords into the message.
-    let options = serde_saphyr::options! { with_snippet: false, budget: budget };
+    // Merging is done below: the library keeps a copy of every level of what is merged.
+    let merge_keys = serde_saphyr::options::MergeKeyPolicy::AsOrdinary;
+    let options = serde_saphyr::options! { with_snippet: false, budget: budget, merge_keys: merge_keys };
     let value: Value = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let error = error.without_snippet();
         let place =
@@ -76,7 +87,11 @@ pub(super) fn clusters(text: &str) -> Result<Vec<ClusterConfig>, ConfigError> {
         }
     })?;
     let entries = match value {
-        Value::Object(entries) => entries,
+        Value::Object(entries) => merged(entries).map_err(|problem| ConfigError::Field {
+            entry: MERGE.to_owned(),
+            field: "the entry".to_owned(),
+            problem,
+        })?,
         Value::Null => return Err(ConfigError::Empty),
         other => return Err(ConfigError::Shape(kind(&other))),
     };
@@ -86,6 +101,28 @@ pub(super) fn clusters(text: &str) -> Result<Vec<ClusterConfig>, ConfigError> {
     let mut clusters = entries.into_iter().map(|(name, value)| entry(&name, value)).collect::<Result<Vec<_>, _>>()?;
     settle_default(&mut clusters)?;
     Ok(clusters)
+}
+
+/// The map with what it merges (<https://yaml.org/type/merge.html>): what it says itself holds before what is merged, and
+/// of several maps the first. The error says what is wrong with what is merged.
+fn merged(mut map: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let sources = match map.shift_remove(MERGE) {
+        None => return Ok(map),
+        Some(Value::Array(sources)) => sources,
+        Some(source) => vec![source],
+    };
+    for source in sources {
+        match source {
+            Value::Object(source) => {
+                for (key, value) in merged(source)? {
+                    map.entry(key).or_insert(value);
+                }
+            }
+            Value::Null => {}
+            other => return Err(format!("must be a map such as *base, or a list of maps, and it is {}", kind(&other))),
+        }
+    }
+    Ok(map)
 }
 
 fn settle_default(clusters: &mut [ClusterConfig]) -> Result<(), ConfigError> {
@@ -106,7 +143,7 @@ fn entry(name: &str, value: Value) -> Result<ClusterConfig, ConfigError> {
     let wrong =
         |field: &str, problem: String| ConfigError::Field { entry: name.to_owned(), field: field.to_owned(), problem };
     let fields = match value {
-        Value::Object(fields) => fields,
+        Value::Object(fields) => merged(fields).map_err(|problem| wrong(MERGE, problem))?,
         other => {
             let problem = format!("must be a map with {}, and it is {}", KEYS[..4].join(", "), kind(&other));
             return Err(wrong("the entry", problem));

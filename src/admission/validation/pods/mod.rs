@@ -16,11 +16,14 @@ use super::Case;
 use super::replicas::share;
 use crate::admission::syntax::{is_label_value, is_qualified, is_subdomain};
 use crate::admission::violation::{Findings, quoted};
+use crate::api::v1::Ingress;
 
 const KEY: &str = "is no key; write a name such as team, or example.com/team";
 const VALUE: &str =
     "is no value of a label; write at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
 const CLASS: &str = "is no name of an object; write lower-case letters, digits, - and .";
+/// How many bytes the annotations of one object take (apimachinery, TotalAnnotationSizeLimitB).
+const ANNOTATIONS: usize = 262_144;
 const DATA_KEY: &str = "is no key of an object; write letters, digits, -, _ and .";
 
 /// Tells where something is. Nearly always nothing is wrong, and nothing has to be told.
@@ -40,11 +43,7 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
         }
     }
     gateway::judge(&spec.ingress, findings);
-    for key in spec.ingress.annotations.iter().flatten().map(|(key, _)| key) {
-        if !is_qualified(&key.to_ascii_lowercase()) {
-            findings.invalid(format!("spec.ingress.annotations[{key}]"), format!("{} {KEY}", quoted(key)));
-        }
-    }
+    annotations(&spec.ingress, findings);
     for (key, value) in spec.node_selector.iter().flatten() {
         label(|| format!("spec.nodeSelector[{key}]"), key, value, findings);
     }
@@ -95,6 +94,20 @@ pub(super) fn judge(case: &Case<'_>, findings: &mut Findings) {
 fn key(path: impl FnOnce() -> String, key: &str, findings: &mut Findings) {
     if !is_qualified(key) {
         findings.invalid(path(), format!("{} {KEY}", quoted(key)));
+    }
+}
+
+fn annotations(ingress: &Ingress, findings: &mut Findings) {
+    let mut bytes = 0;
+    for (key, value) in ingress.annotations.iter().flatten() {
+        bytes += key.len() + value.len();
+        if !is_qualified(&key.to_ascii_lowercase()) {
+            findings.invalid(format!("spec.ingress.annotations[{key}]"), format!("{} {KEY}", quoted(key)));
+        }
+    }
+    if bytes > ANNOTATIONS {
+        let message = format!("hold {bytes} bytes, and an object takes {ANNOTATIONS}; remove some");
+        findings.invalid("spec.ingress.annotations", message);
     }
 }
 

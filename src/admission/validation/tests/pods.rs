@@ -33,6 +33,9 @@ fn rule_31_annotations_and_node_labels() {
     for key in ["bad key!", "", "a/b/c", "/a", "a/", "-a"] {
         refused(&format!("spec.ingress.annotations[{key}]"), annotations(key));
     }
+    let long = |bytes: usize| json!({"ingress": {"annotations": {"a": "x".repeat(bytes / 2 - 1), "b": "x".repeat(bytes - bytes / 2 - 1)}}});
+    instance(long(262_144)).clean();
+    refused("spec.ingress.annotations", long(262_145));
     instance(json!({"nodeSelector": {"kubernetes.io/arch": "amd64", "dedicated": "", "a_B.c": "A_b.C-1"}})).clean();
     refused("spec.nodeSelector[a b]", json!({"nodeSelector": {"a b": "c"}}));
     refused("spec.nodeSelector[a]", json!({"nodeSelector": {"a": "c d"}}));
