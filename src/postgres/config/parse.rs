@@ -15,7 +15,7 @@ const DEEPEST: usize = 8;
 const BYTES_A_VALUE: usize = 12;
 /// What aliases may repeat, in values: hundreds of clusters that have most in common, and not so much that a short text
 /// takes a lot of memory.
-const MOST_REPEATED: usize = 20_000;
+const MOST_REPEATED: usize = 12_000;
 /// The same in bytes, of certificates for the most part.
 const MOST_REPEATED_BYTES: usize = 1 << 20;
 /// What may be kept for aliases: an anchor within an anchor is kept twice.
