@@ -22,9 +22,9 @@ const KEY: &str = "is no key; write a name such as team, or example.com/team";
 const VALUE: &str =
     "is no value of a label; write at most 63 letters, digits, -, _ and ., with a letter or digit at both ends";
 const CLASS: &str = "is no name of an object; write lower-case letters, digits, - and .";
+const DATA_KEY: &str = "is no key of an object; write letters, digits, -, _ and .";
 /// How many bytes the annotations of one object take (apimachinery, TotalAnnotationSizeLimitB).
 const ANNOTATIONS: usize = 262_144;
-const DATA_KEY: &str = "is no key of an object; write letters, digits, -, _ and .";
 
 /// Tells where something is. Nearly always nothing is wrong, and nothing has to be told.
 type Place<'a> = &'a dyn Fn() -> String;
