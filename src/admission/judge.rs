@@ -36,7 +36,7 @@ pub(super) struct Change<'a> {
 /// JSON that is opened as a tree only when that is needed.
 pub(super) enum Text<'a> {
     Raw(&'a str),
-    Tree(Value),
+    Tree(Cow<'a, Value>),
 }
 
 impl Text<'_> {

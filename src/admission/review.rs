@@ -1,8 +1,10 @@
 //! From the bytes of an AdmissionReview to the bytes of its answer.
 
+use std::borrow::Cow;
+
 use json_patch::jsonptr::PointerBuf;
 use json_patch::{AddOperation, Patch, PatchOperation};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::context::Context;
 use super::defaulting;
@@ -112,7 +114,7 @@ impl<'a> Incoming<'a> {
         let (findings, defaulted) = if self.old_is_going() {
             (self.judge_deletion(restored.as_ref()), None)
         } else {
-            let judged = self.judge(restored.clone(), !deleting, ctx);
+            let judged = self.judge(restored.as_ref(), !deleting, ctx);
             (judged.findings, judged.defaulted)
         };
         // Warnings are for the validating call, which always follows.
@@ -140,17 +142,15 @@ impl<'a> Incoming<'a> {
     /// The spec with what a v1alpha1 client dropped; `None` when nothing is to put back.
     fn restored(&self) -> Option<Value> {
         let old = self.old.filter(|_| self.sent_as == Version::V1Alpha1)?;
-        let whole = |head: &Head<'_>| json!({ "kind": self.kind.name(), "spec": spec_text(head).tree() });
-        let mut object = whole(self.object);
-        let before = object.clone();
-        conversion::restore_dropped(&whole(old), &mut object, self.kind.name());
-        (object != before).then(|| object["spec"].take())
+        let mut object = whole(spec_text(self.object).tree());
+        conversion::restore_dropped(&whole(spec_text(old).tree()), &mut object, self.kind.name())
+            .then(|| object["spec"].take())
     }
 
-    fn judge(&self, restored: Option<Value>, defaults: bool, ctx: Context<'_>) -> Judged {
+    fn judge(&self, restored: Option<&Value>, defaults: bool, ctx: Context<'_>) -> Judged {
         // What came with the request is no state: the API server drops it.
         let status = self.old.and_then(|old| old.status);
-        let mut spec = restored.map_or_else(|| spec_text(self.object), Text::Tree);
+        let mut spec = restored.map_or_else(|| spec_text(self.object), |tree| Text::Tree(Cow::Borrowed(tree)));
         // In that version everything that an instance has goes with it.
         let takes_all = self.kind == Kind::Instance && self.old.is_none() && self.sent_as == Version::V1Alpha1;
         let came = takes_all.then(|| spec.tree().into_owned());
@@ -158,7 +158,7 @@ impl<'a> Incoming<'a> {
             if let Some(fields) = tree.as_object_mut() {
                 fields.entry("deletionPolicy").or_insert_with(|| json!("Delete"));
             }
-            spec = Text::Tree(tree);
+            spec = Text::Tree(Cow::Owned(tree));
         }
         let change = Change {
             kind: self.kind,
@@ -226,8 +226,7 @@ impl<'a> Incoming<'a> {
     fn patch(&self, spec: Option<Value>, new: bool) -> Patch {
         let mut patch = Patch::default();
         if let Some(spec) = spec {
-            let came = json!({ "spec": spec_text(self.object).tree() });
-            patch = json_patch::diff(&came, &json!({ "spec": spec }));
+            patch = json_patch::diff(&whole(spec_text(self.object).tree()), &whole(Cow::Owned(spec)));
         }
         if new && self.kind == Kind::Instance {
             let finalizer = labels::INSTANCE_FINALIZER;
@@ -244,6 +243,11 @@ impl<'a> Incoming<'a> {
 
 fn head_of(text: Option<&str>) -> Result<Option<Head<'_>>, NotAReview> {
     text.map(envelope::head).transpose()
+}
+
+/// An object of nothing but its spec. `json!` would copy it.
+fn whole(spec: Cow<'_, Value>) -> Value {
+    Value::Object(Map::from_iter([("spec".to_owned(), spec.into_owned())]))
 }
 
 fn spec_text<'a>(head: &Head<'a>) -> Text<'a> {

@@ -15,11 +15,9 @@ const REFERENCE: [&str; 2] = ["spec", "adminPasswordSecretRef"];
 
 /// Puts the spec fields of `old` that v1alpha1 does not have back into `new`, where `new` lacks them and still has the
 /// object that they belong to; and the initialization mode of `old`, where `new` says the same in v1alpha1's fewer
-/// words. Both are whole v1 objects of `kind`; `new` came in as v1alpha1.
-pub fn restore_dropped(old: &Value, new: &mut Value, kind: &str) {
-    if kind == "OdooInstance" {
-        restore_mode(old, new);
-    }
+/// words. Both are whole v1 objects of `kind`; `new` came in as v1alpha1. Says whether there was anything.
+pub fn restore_dropped(old: &Value, new: &mut Value, kind: &str) -> bool {
+    let mut restored = kind == "OdooInstance" && restore_mode(old, new);
     for path in only_in_v1(kind) {
         let Some((last, parents)) = path.split_last() else { continue };
         let Some(value) = path.iter().try_fold(old, |value, key| value.get(key)) else { continue };
@@ -32,8 +30,10 @@ pub fn restore_dropped(old: &Value, new: &mut Value, kind: &str) {
             && !parent.contains_key(last)
         {
             parent.insert(last.clone(), value.clone());
+            restored = true;
         }
     }
+    restored
 }
 
 /// The paths of the spec fields of `kind` that v1 has and v1alpha1 has not, outermost only. Derived from both schemas
@@ -75,21 +75,26 @@ fn collect(kind: &str, v1: &Value, v1alpha1: &Value, path: &mut Vec<String>, fou
 
 /// v1alpha1 shows less than the mode and a clone block that is not in use: if it shows the same of both objects, the
 /// client did not mean to change them.
-fn restore_mode(old: &Value, new: &mut Value) {
-    let (Some(shown_of_old), Some(shown_of_new)) = (projection(old), projection(new)) else { return };
+fn restore_mode(old: &Value, new: &mut Value) -> bool {
+    let (Some(shown_of_old), Some(shown_of_new)) = (projection(old), projection(new)) else { return false };
     if shown_of_old != shown_of_new {
-        return;
+        return false;
     }
-    let Some(old) = old["spec"]["initialization"].as_object() else { return };
-    let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut) else { return };
+    let Some(old) = old["spec"]["initialization"].as_object() else { return false };
+    let Some(spec) = new.get_mut("spec").and_then(Value::as_object_mut) else { return false };
+    let mut restored = false;
     let (_, shows_ref) = shown_of_old;
     let originals = old.iter().filter(|(key, _)| *key == "mode" || (*key == "clone" && !shows_ref));
     for (key, value) in originals.filter(|(_, value)| !value.is_null()) {
         let block = spec.entry("initialization").or_insert_with(|| Value::Object(Map::new()));
-        if let Some(block) = block.as_object_mut() {
-            block.entry(key.clone()).or_insert_with(|| value.clone());
+        if let Some(block) = block.as_object_mut()
+            && !block.contains_key(key)
+        {
+            block.insert(key.clone(), value.clone());
+            restored = true;
         }
     }
+    restored
 }
 
 fn projection(object: &Value) -> Option<(bool, bool)> {

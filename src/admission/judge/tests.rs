@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ fn judged(old: &Value, new: &Value, phase: &str, defaults: bool, short_cut: bool
     let mut world = World::new();
     world.settings.defaults.ingress_class = Some("nginx".to_owned());
     let (old_text, new_text) = (old.to_string(), new.to_string());
-    let text = |raw, tree: &Value| if short_cut { Text::Raw(raw) } else { Text::Tree(tree.clone()) };
+    let text = |raw, tree: &Value| if short_cut { Text::Raw(raw) } else { Text::Tree(Cow::Owned(tree.clone())) };
     let change = Change {
         kind: Kind::Instance,
         name: "shop",
