@@ -13,10 +13,14 @@ use super::envelope::{self, Decision, Head, NotAReview, Request};
 use super::judge::{Change, Judged, Text, judge};
 use super::subject::Kind;
 use super::validation::State;
-use super::violation::{Findings, Violation};
+use super::violation::{Findings, Reason, Violation};
 use crate::api::crds::Version;
 use crate::api::{GROUP, labels};
 use crate::conversion::{self, path_in_v1alpha1};
+
+/// Values that an object may hold, in all: each takes up to a KiB while it is judged. Those that people write hold some
+/// hundred, and their managedFields as many again.
+const MOST_VALUES: usize = 50_000;
 
 /// Answers a mutating review: fills in what the manifest leaves open, or refuses with everything that is wrong.
 pub fn mutate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
@@ -29,7 +33,7 @@ pub fn mutate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
     // A patch is laid on the version that came in, and only v1 is registered.
     if let Some(kind) = judged_kind(&review.request).filter(|_| !is_own && review.request.kind.version == "v1") {
         let incoming = Incoming::read(kind, &review.request)?;
-        decision = incoming.mutate(*ctx);
+        decision = excess(&review.request).unwrap_or_else(|| incoming.mutate(*ctx));
         name = incoming.name;
     }
     Ok(envelope::answer(&review, &decision, &name))
@@ -42,6 +46,10 @@ pub fn validate(body: &[u8], ctx: &Context<'_>) -> Result<Vec<u8>, NotAReview> {
     let Some(kind) = judged_kind(request) else {
         return Ok(envelope::answer(&review, &Decision::default(), ""));
     };
+    if let Some(decision) = excess(request) {
+        let name = request.object.as_ref().and_then(|object| object.metadata.name.as_deref());
+        return Ok(envelope::answer(&review, &decision, name.unwrap_or_default()));
+    }
     // The existing operator's registration sends v1alpha1 as it is.
     let as_v1 = |head: Option<&Head<'_>>| {
         let mut object = serde_json::from_str(head?.text).ok()?;
@@ -68,6 +76,41 @@ fn judged_kind(request: &Request<'_>) -> Option<Kind> {
     let whole = request.sub_resource.as_deref().unwrap_or_default().is_empty();
     let ours = request.kind.group == GROUP && matches!(&*request.kind.version, "v1" | "v1alpha1");
     if written && whole && ours { Kind::parse(&request.kind.kind) } else { None }
+}
+
+/// Decides without reading them on objects that would take hundreds of MiB as trees: a spec that stays as it is passes.
+/// `None` for all others.
+fn excess(request: &Request<'_>) -> Option<Decision> {
+    let (object, old) = (request.object.as_ref(), request.old_object.as_ref());
+    let held = [object, old].into_iter().flatten().map(|head| values(head.text)).max()?;
+    if held <= MOST_VALUES {
+        return None;
+    }
+    let mut decision = Decision::default();
+    if old.is_none_or(|old| object.is_some_and(|object| object.spec != old.spec)) {
+        let message =
+            format!("holds too much: the object has {held} values, at most {MOST_VALUES} are read; write fewer");
+        decision.violations.push(Violation { path: "spec".to_owned(), reason: Reason::Invalid, message });
+    }
+    Some(decision)
+}
+
+/// The values of a JSON text. It is not counted where it is too short for too many.
+fn values(json: &str) -> usize {
+    if json.len() <= MOST_VALUES {
+        return 0;
+    }
+    let (mut count, mut quoted, mut escaped) = (1, false, false);
+    for byte in json.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => quoted = !quoted,
+            b',' | b'[' | b'{' if !quoted => count += 1,
+            _ => {}
+        }
+    }
+    count
 }
 
 /// A request to judge.

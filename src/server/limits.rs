@@ -9,8 +9,6 @@ const MIB: usize = 1024 * 1024;
 pub struct Limits {
     /// Largest body of an admission review, bytes.
     pub admission_body: usize,
-    /// Most JSON values in an admission review: each costs a hundred times the two bytes that it may be written with.
-    pub admission_values: usize,
     /// Largest body of a conversion review, bytes: a list is one review with every object in it.
     pub convert_body: usize,
     /// A body that announces no more than this is small, bytes.
@@ -44,7 +42,6 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             admission_body: 16 * MIB,
-            admission_values: 512 * 1024,
             convert_body: 256 * MIB,
             small_body: MIB,
             small_in_flight: 64 * MIB,

@@ -25,7 +25,7 @@ use super::listener::Connection;
 /// Where the existing operator's webhook configuration calls: answered as [`Review::Validate`].
 pub const OLD_VALIDATE_PATH: &str = "/validate-bemade-org-v1alpha1-odooinstance";
 
-/// Each may need a hundred MiB for the worst review.
+/// Each may need 50 MiB for an admission review of the most values, and the largest list for a conversion.
 const MOST_WORKERS: usize = 2;
 
 /// One route: its hook and what its bodies may cost.
@@ -113,10 +113,6 @@ async fn judge(call: Call, request: Request<Body>) -> Response {
             return call.refuse(status, &reason);
         }
     };
-    let most = route.limits.admission_values;
-    if route.review != Review::Convert && bytes.len() > most && values(&bytes) > most {
-        return call.refuse(StatusCode::BAD_REQUEST, &format!("the review has more than {most} values"));
-    }
     let mut said = run(route, &route.hook, &bytes).await;
     if let Some(Said::All(Outcome::After(reading))) = said {
         // The workers are free meanwhile; the bytes stay within the budget.
@@ -175,11 +171,6 @@ async fn run(route: &Route, hook: &Hook, bytes: &Bytes) -> Option<Said> {
         Some(first) => Said::Beginning(Beginning { first, next, end }),
         None => Said::All(end.await.unwrap_or(Outcome::Panicked(None))),
     })
-}
-
-/// No fewer than the values that JSON has which is nowhere nested deeper than parsers go.
-fn values(json: &[u8]) -> usize {
-    json.iter().filter(|byte| matches!(byte, b',' | b'[' | b'{')).count()
 }
 
 /// The answer to a review. Its room is kept until it is written, unless it fits into the buffer of its connection.

@@ -198,6 +198,30 @@ fn manifest() -> String {
     .to_string()
 }
 
+/// A new object that came as v1alpha1, with nearly as many values as are read.
+fn dearest() -> String {
+    let tolerations = vec![r#"{"key":"a"}"#; 24_900].join(",");
+    let spec = format!(r#"{{"ingress":{{"hosts":["a.example.com"]}},"tolerations":[{tolerations}]}}"#);
+    let object =
+        format!(r#"{{"apiVersion":"bemade.org/v1","kind":"OdooInstance","metadata":{{"name":"a"}},"spec":{spec}}}"#);
+    let (head, tail) = (r#""requestKind":{"group":"bemade.org","version":""#, r#"","kind":"OdooInstance""#);
+    review(&object).replace(&format!("{head}v1{tail}"), &format!("{head}v1alpha1{tail}"))
+}
+
+/// Has eight reviews judged at once that take most memory for a byte, as large as they may be.
+async fn judge_dear(process: &Arc<Process>) {
+    let dear = Arc::new(dearest());
+    let judged = (0..8).map(|number| {
+        let (process, dear) = (process.clone(), dear.clone());
+        let path = ["/mutate/v1", "/validate/v1"][number % 2];
+        tokio::spawn(async move { post(&mut process.connect().await, path, dear.as_bytes()).await })
+    });
+    for answer in futures::future::join_all(judged).await {
+        let (status, answer) = answer.unwrap();
+        assert!(status == StatusCode::OK && answer.contains(r#""allowed":true"#), "{status} {answer}");
+    }
+}
+
 /// Bodies that parsers trip over.
 fn nasty() -> Vec<Vec<u8>> {
     let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);
@@ -298,6 +322,9 @@ async fn healthy_callers_are_answered_whatever_the_others_do() {
         deaf.push(stream);
     }
     progress("a hundred do not read their answers").await;
+
+    judge_dear(&process).await;
+    progress("eight reviews are dear").await;
 
     // The largest bodies, more at once than there is room for.
     let floods = tokio::spawn({
