@@ -18,6 +18,7 @@ use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
+use super::migrate;
 use crate::api::GROUP;
 use crate::api::crds::{CONVERT_PATH, Conversion, Form, Version, all, in_form};
 use crate::api::labels::{CA_FIELD_MANAGER, CRD_FIELD_MANAGER, STORED_BEFORE};
@@ -116,20 +117,31 @@ async fn prepare(
         || live.as_ref().is_some_and(|live| settled(live, &desired, ca_pem));
     if direct {
         apply(&api, &desired).await?;
-        return Ok(None);
+    } else {
+        stage(&api, live.as_ref(), conversion, &name).await?;
+        let target = Target::Crd(name.clone());
+        again(|| async { Ok(inject::inject(client, &target, ca_pem).await?) }).await?;
     }
-    // Strategy Webhook and the CA, while what is stored and served stays as it is.
-    let form = staging_form(live.as_ref(), conversion);
+    migrate::mark_empty(client, &name, live.as_ref()).await;
+    Ok((!direct).then_some(desired))
+}
+
+/// Strategy Webhook and the CA, while what is stored and served stays as it is.
+async fn stage(
+    api: &Api<CustomResourceDefinition>,
+    live: Option<&CustomResourceDefinition>,
+    conversion: &Conversion,
+    name: &str,
+) -> Result<(), Error> {
+    let form = staging_form(live, conversion);
     for staging in in_form(&form).into_iter().filter(|crd| crd.name_any() == name) {
-        let taken = live.is_some() && again(|| take_over(&api, &staging, form.stored)).await?;
-        apply(&api, &staging).await?;
+        let taken = live.is_some() && again(|| take_over(api, &staging, form.stored)).await?;
+        apply(api, &staging).await?;
         if taken {
-            again(|| own_alone(&api, &name)).await?;
+            again(|| own_alone(api, name)).await?;
         }
     }
-    let target = Target::Crd(name);
-    again(|| async { Ok(inject::inject(client, &target, ca_pem).await?) }).await?;
-    Ok(Some(desired))
+    Ok(())
 }
 
 /// The way out: v1alpha1 is no longer served and nothing is converted, so that objects and namespaces can be deleted

@@ -255,12 +255,45 @@ impl Migration {
             let written = crds.patch_status(name, &parameters, &Patch::Merge(patch)).await;
             version = written.map_err(|source| call("write the stored versions of", name, source))?.resource_version();
         }
-        let patch = json!({"metadata": {"resourceVersion": version, "annotations": {MIGRATED: "v1"}}});
-        let written = crds.patch(name, &parameters, &Patch::Merge(patch)).await;
-        written.map_err(|source| call("mark", name, source))?;
+        mark(crds, name, version).await?;
         info!(crd = name, "every object is stored as v1");
         Ok(())
     }
+}
+
+/// Says of a CRD of which no object is stored yet that none is left to migrate: before anybody can create one, who would
+/// have it taken for an older operator's. `live` is the CRD as it was before.
+pub async fn mark_empty(client: &Client, name: &str, live: Option<&CustomResourceDefinition>) {
+    if !live.is_some_and(is_marked)
+        && let Err(error) = mark_if_empty(client, name).await
+    {
+        info!(crd = name, %error, "whether it has objects is not known: the leader goes over them");
+    }
+}
+
+async fn mark_if_empty(client: &Client, name: &str) -> Result<(), Error> {
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let crd = crds.get(name).await.map_err(|source| call("read", name, source))?;
+    let kinds = OurKind::all();
+    let Some(kind) = kinds.iter().find(|kind| kind.crd() == name) else { return Ok(()) };
+    if !stores_v1(&crd) || stored_versions(&crd) != [Version::V1.name()] {
+        return Ok(());
+    }
+    uninstall::heard(client, kind, Version::V1).await?;
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind.resource(Version::V1));
+    let one = api.list(&ListParams::default().limit(1)).await.map_err(|source| call("list", name, source))?;
+    if one.items.is_empty() {
+        mark(&crds, name, crd.resource_version()).await?;
+    }
+    Ok(())
+}
+
+/// Says of a CRD that no object of an older operator is stored, if it is still the one that was read.
+async fn mark(crds: &Api<CustomResourceDefinition>, name: &str, version: Option<String>) -> Result<(), Error> {
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let patch = json!({"metadata": {"resourceVersion": version, "annotations": {MIGRATED: "v1"}}});
+    let written = crds.patch(name, &parameters, &Patch::Merge(patch)).await;
+    written.map(drop).map_err(|source| call("mark", name, source))
 }
 
 /// What changes metadata and spec, under the resourceVersion that was read.

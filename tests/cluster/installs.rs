@@ -1,6 +1,6 @@
 //! Installed, used and removed, again and again.
 
-use super::world::World;
+use super::world::{World, eventually};
 
 #[test]
 fn after_helm_install_the_next_apply_works_twenty_times_over() {
@@ -25,6 +25,15 @@ spec:
         let manifests = if round % 2 == 0 { [&v1, &v1alpha1] } else { [&v1alpha1, &v1] };
         for manifest in manifests {
             assert!(space.apply(manifest).contains("created"), "round {round}");
+        }
+        // What is made as soon as it can be is no older operator's.
+        eventually("nothing is left to migrate", || {
+            let crd = space.json("crd", "odooinstances.bemade.org")?;
+            (crd["metadata"]["annotations"]["bemade.org/migrated"] == "v1").then_some(())
+        });
+        for name in ["my-odoo", "old"] {
+            let annotations = &space.instance(name)["metadata"]["annotations"];
+            assert!(annotations["bemade.org/migrated"].is_null(), "round {round}: {annotations}");
         }
         space.ok(&["delete", "odooinstances", "--all", "--timeout=30s"]);
         world.kill_operator();
