@@ -196,8 +196,8 @@ impl<'a> Incoming<'a> {
         let mut spec = restored.map_or_else(|| spec_text(self.object), |tree| Text::Tree(Cow::Borrowed(tree)));
         // In that version everything that an instance has goes with it.
         let takes_all = self.kind == Kind::Instance && self.old.is_none() && self.sent_as == Version::V1Alpha1;
-        let came = takes_all.then(|| spec.tree().into_owned());
-        if let Some(mut tree) = came.clone() {
+        if takes_all {
+            let mut tree = spec.tree().into_owned();
             if let Some(fields) = tree.as_object_mut() {
                 fields.entry("deletionPolicy").or_insert_with(|| json!("Delete"));
             }
@@ -215,7 +215,7 @@ impl<'a> Incoming<'a> {
             defaults,
         };
         let mut judged = judge(&change, ctx);
-        if judged.defaulted.is_none() && came.is_some() && defaults {
+        if judged.defaulted.is_none() && takes_all && defaults {
             judged.defaulted = Some(change.spec.tree().into_owned());
         }
         judged
