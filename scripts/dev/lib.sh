@@ -21,7 +21,8 @@ elapsed() { local t=$(((${EPOCHREALTIME/[.,]/} - BEGAN) / 100000)); echo "$((t /
 say() { printf '%s: %s\n' "$ME" "$*" >&2; }
 die() { say "$*"; exit 1; }
 is_root() { [ "$(id -u)" = 0 ]; }
-have() { command -v "$1" >/dev/null 2>&1; }
+# A program, not a function that is named like it.
+have() { type -P "$1" >/dev/null; }
 hash12() { sha256sum | cut -c1-12; }
 pause() { read -rt "$1" <> <(:) || true; } # sleeps without starting a process
 
