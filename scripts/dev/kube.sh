@@ -100,7 +100,7 @@ start_control_plane() { # etcd, API server, controller manager, scheduler, KWOK;
   # shellcheck disable=SC2086
   start scheduler kube-scheduler --kubeconfig="$DIR/scheduler.kubeconfig" --leader-elect=false --kube-api-qps=500 --kube-api-burst=1000 $COMPONENT_PORTS
   # shellcheck disable=SC2016 # jq's and sed's own dollars
-  sed -e "s|@DEV@|$DEV|" -e 's|@OUTCOME@|.metadata.annotations["test.bemade.org/outcome"] // (.spec.containers[0].image \| capture("outcome-(?<o>[a-z]+)$") \| .o)|' \
+  sed -e "s|@DEV@|$DEV|" -e 's|@OUTCOME@|.metadata.annotations["test.bemade.org/outcome"] // (.spec.containers[0].image \| capture("outcome-(?<o>[a-z]+)$") \| .o) // (select(.metadata.labels["app.kubernetes.io/component"] == "init") \| "hang")|' \
     "$DEV/kube/kwok.yaml" > "$DIR/kwok.yaml"
   start kwok kwok --kubeconfig="$DIR/kwok.kubeconfig" --config="$DIR/kwok.yaml" --manage-all-nodes=false \
     --manage-nodes-with-annotation-selector=kwok.x-k8s.io/node=fake --node-lease-duration-seconds=40 --cidr="$KWOK_CIDR" \

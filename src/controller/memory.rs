@@ -80,8 +80,7 @@ impl Backoff {
         let count = failures.entry(uid.to_owned()).or_default();
         let wait = Self::FIRST.saturating_mul(1_u32.checked_shl(*count).unwrap_or(u32::MAX)).min(Self::LAST);
         *count = count.saturating_add(1);
-        let spread =
-            uid.bytes().fold(u32::from(*count == 0), |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+        let spread = uid.bytes().fold(0_u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
         wait + wait / 400 * (spread % 100)
     }
 

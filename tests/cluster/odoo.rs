@@ -1,15 +1,31 @@
-//! What Odoo leaves in a new database, for init Jobs that only a simulated kubelet runs.
+//! Odoo in the pods of init Jobs, which nothing runs on simulated nodes.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, Once};
-use std::time::Duration;
+use std::collections::HashSet;
+use std::pin::pin;
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{Api, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::{Client as ApiClient, ResourceExt as _};
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
-use super::world::env;
+use super::world::{PATIENCE, env};
 
-/// For one answer of an API server.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Tells the simulated kubelet (`scripts/dev/kube/kwok.yaml`) what becomes of a pod.
+const OUTCOME: &str = "test.bemade.org/outcome";
+/// Between two tries.
+const RETRY: Duration = Duration::from_millis(20);
+/// Tests whose namespaces begin like this have their databases left empty.
+const EMPTY: &str = "cl-empty";
+
+/// One thread for all that waits for PostgreSQL and for API servers.
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
 
 /// The few tables that the operator reads and writes, owned by the instance's role.
 pub const TABLES: &str = "
@@ -22,11 +38,10 @@ INSERT INTO ir_model_data VALUES ('base', 'user_admin', 'res.users', 2);
 CREATE TABLE ir_config_parameter (key varchar UNIQUE, value text, create_date timestamp, write_date timestamp);";
 
 pub fn client(database: &str) -> Client {
-    try_client(database).unwrap_or_else(|why| panic!("{database}: {why}"))
+    Client(RUNTIME.block_on(connect(database)).unwrap_or_else(|why| panic!("{database}: {why}")))
 }
 
-fn try_client(database: &str) -> Result<Client, tokio_postgres::Error> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+async fn connect(database: &str) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
     let mut config = tokio_postgres::Config::new();
     config
         .host(env("PGHOST"))
@@ -34,12 +49,9 @@ fn try_client(database: &str) -> Result<Client, tokio_postgres::Error> {
         .user(env("PGUSER"))
         .password(env("PGPASSWORD"))
         .dbname(database);
-    let client = runtime.block_on(async {
-        let (client, connection) = config.connect(tls()).await?;
-        tokio::spawn(connection);
-        Ok(client)
-    })?;
-    Ok(Client { runtime, client })
+    let (client, connection) = config.connect(tls()).await?;
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 fn tls() -> tokio_postgres_rustls::MakeRustlsConnect {
@@ -56,10 +68,7 @@ fn tls() -> tokio_postgres_rustls::MakeRustlsConnect {
 }
 
 /// A session of the superuser, for looking at what a test left in the server.
-pub struct Client {
-    runtime: tokio::runtime::Runtime,
-    client: tokio_postgres::Client,
-}
+pub struct Client(tokio_postgres::Client);
 
 impl Client {
     /// The rows of a query, each as text.
@@ -68,105 +77,101 @@ impl Client {
     }
 
     fn try_rows(&self, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
-        let rows = self.runtime.block_on(self.client.simple_query(sql))?;
-        Ok(rows
-            .iter()
-            .filter_map(|message| match message {
-                tokio_postgres::SimpleQueryMessage::Row(row) => {
-                    let columns = (0..row.len()).map(|at| row.get(at).unwrap_or_default());
-                    Some(columns.collect::<Vec<_>>().join("|"))
-                }
-                _ => None,
-            })
-            .collect())
+        RUNTIME.block_on(rows(&self.0, sql))
     }
 }
 
-/// The namespaces of this run's tests, and the kubeconfig of the world that each is in.
-static NAMESPACES: LazyLock<Mutex<HashMap<String, String>>> = LazyLock::new(Mutex::default);
-
-/// Who asks the API servers. One thread for all: a process for each look would come too late on a busy machine.
-static RUNTIME: LazyLock<tokio::runtime::Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
-
-fn api_server(kubeconfig: &str) -> kube::Client {
-    static CLIENTS: LazyLock<Mutex<HashMap<String, kube::Client>>> = LazyLock::new(Mutex::default);
-    let mut clients = CLIENTS.lock().unwrap();
-    let new = || {
-        RUNTIME.block_on(async {
-            let file = Kubeconfig::read_from(kubeconfig).unwrap();
-            let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
-            kube::Client::try_from(config).unwrap()
-        })
-    };
-    clients.entry(kubeconfig.to_owned()).or_insert_with(new).clone()
-}
-
-fn is_initializing(client: &kube::Client, namespace: &str, name: &str) -> bool {
-    let path = format!("/apis/bemade.org/v1/namespaces/{namespace}/odooinstances/{name}");
-    let request = http::Request::get(path).body(Vec::new()).unwrap();
-    let asked = async { tokio::time::timeout(PATIENCE, client.request::<serde_json::Value>(request)).await };
-    matches!(RUNTIME.block_on(asked), Ok(Ok(object)) if object["status"]["phase"] == "Initializing")
-}
-
-/// Fills every new database of a namespace once it is being initialised, as the init Job's Odoo would.
-pub fn pretend(kubeconfig: &str, namespace: &str) {
-    static ONCE: Once = Once::new();
-    NAMESPACES.lock().unwrap().insert(namespace.to_owned(), kubeconfig.to_owned());
-    ONCE.call_once(|| {
-        std::thread::spawn(|| {
-            let postgres = client("postgres");
-            let mut seen = std::collections::HashSet::new();
-            loop {
-                let new = postgres.try_rows(
-                    "SELECT d.datname, c->>'namespace', c->>'name' FROM pg_database d,
-                       LATERAL (SELECT substr(shobj_description(d.oid, 'pg_database'), 21)::jsonb AS c) AS comment
-                     WHERE shobj_description(d.oid, 'pg_database') LIKE 'bemade.org/instance {%'
-                       AND c->>'namespace' LIKE 'cl-%'
-                       AND NOT coalesce((c->>'preparing')::boolean, false)",
-                );
-                let new = new.unwrap_or_default();
-                // One that was dropped and made again is new again.
-                seen.retain(|database: &String| new.iter().any(|row| row.split('|').next() == Some(database)));
-                for row in new {
-                    let words: Vec<_> = row.split('|').map(str::to_owned).collect();
-                    let [database, namespace, name] = <[String; 3]>::try_from(words).unwrap();
-                    let kubeconfig = NAMESPACES.lock().unwrap().get(&namespace).cloned();
-                    if let Some(kubeconfig) = kubeconfig
-                        && seen.insert(database.clone())
-                    {
-                        // Each by itself: one world that is slow, paused or gone holds up no other.
-                        std::thread::spawn(move || fill_when_asked(&kubeconfig, &database, &namespace, &name));
-                    }
-                }
-                std::thread::sleep(Duration::from_millis(20));
+async fn rows(client: &tokio_postgres::Client, sql: &str) -> Result<Vec<String>, tokio_postgres::Error> {
+    let messages = client.simple_query(sql).await?;
+    Ok(messages
+        .iter()
+        .filter_map(|message| match message {
+            tokio_postgres::SimpleQueryMessage::Row(row) => {
+                let columns = (0..row.len()).map(|at| row.get(at).unwrap_or_default());
+                Some(columns.collect::<Vec<_>>().join("|"))
             }
-        });
-    });
+            _ => None,
+        })
+        .collect())
 }
 
-fn fill_when_asked(kubeconfig: &str, database: &str, namespace: &str, name: &str) {
-    let client = api_server(kubeconfig);
-    while NAMESPACES.lock().unwrap().contains_key(namespace) {
-        if is_initializing(&client, namespace, name) && fill(database, namespace, name).is_ok() {
+/// Odoo in one cluster, until this is dropped.
+pub struct Odoo(JoinHandle<()>);
+
+impl Drop for Odoo {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Odoo {
+    /// Fills the database of every init Job whose pod runs, and then lets the pod end: never the other way round,
+    /// however slow the machine is.
+    pub fn start(kubeconfig: &str) -> Self {
+        let file = Kubeconfig::read_from(kubeconfig).unwrap();
+        Self(RUNTIME.spawn(async move {
+            let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+            let client = ApiClient::try_from(config).unwrap();
+            let init = watcher::Config::default().labels("app.kubernetes.io/component=init");
+            let mut pods = pin!(watcher(Api::<Pod>::all(client.clone()), init).applied_objects());
+            let mut seen = HashSet::new();
+            while let Some(pod) = pods.next().await {
+                let Ok(pod) = pod else {
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                };
+                let runs = pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Running"));
+                if runs && !has_outcome(&pod) && seen.insert(pod.uid()) {
+                    tokio::spawn(initialize(client.clone(), pod));
+                }
+            }
+        }))
+    }
+}
+
+/// Whether the test says itself what becomes of a pod.
+fn has_outcome(pod: &Pod) -> bool {
+    let mut containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    pod.annotations().contains_key(OUTCOME)
+        || containers.any(|container| container.image.as_deref().unwrap_or_default().contains("outcome-"))
+}
+
+/// What goes wrong because the test has broken something, or is over, is tried again for as long as a test waits.
+async fn initialize(client: ApiClient, pod: Pod) {
+    let namespace = pod.namespace().unwrap();
+    let uid = &pod.labels()["bemade.org/instance-uid"];
+    let pods: Api<Pod> = Api::namespaced(client, &namespace);
+    let ended = serde_json::json!({"metadata": {"annotations": {OUTCOME: "succeed"}}});
+    let mut filled = namespace.starts_with(EMPTY);
+    let until = Instant::now() + PATIENCE;
+    while Instant::now() < until {
+        filled = filled || fill(uid).await.is_ok_and(|filled| filled);
+        if filled && pods.patch(&pod.name_any(), &PatchParams::default(), &Patch::Merge(&ended)).await.is_ok() {
             return;
         }
-        std::thread::sleep(Duration::from_millis(20));
+        tokio::time::sleep(RETRY).await;
     }
 }
 
-/// Fails while the database is being dropped or renamed; the next look tries again.
-fn fill(database: &str, namespace: &str, name: &str) -> Result<(), tokio_postgres::Error> {
-    let inside = try_client(database)?;
-    if inside.try_rows("SELECT 1 WHERE to_regclass('public.ir_module_module') IS NOT NULL")?.is_empty() {
-        inside.try_rows(&format!("BEGIN; SET LOCAL ROLE \"odoo.{namespace}.{name}\"; {TABLES} COMMIT"))?;
+/// Fills the database of an instance as Odoo would; whether there is one.
+async fn fill(uid: &str) -> Result<bool, tokio_postgres::Error> {
+    let sql = format!(
+        "SELECT d.datname, c->>'namespace', c->>'name' FROM pg_database d,
+           LATERAL (SELECT substr(shobj_description(d.oid, 'pg_database'), 21)::jsonb AS c) AS comment
+         WHERE shobj_description(d.oid, 'pg_database') LIKE 'bemade.org/instance {{%{uid}%'"
+    );
+    let found = rows(&connect("postgres").await?, &sql).await?;
+    let Some((database, owner)) = found.first().and_then(|row| row.split_once('|')) else { return Ok(false) };
+    let inside = connect(database).await?;
+    if rows(&inside, "SELECT 1 WHERE to_regclass('public.ir_module_module') IS NOT NULL").await?.is_empty() {
+        let role = owner.replace('|', ".");
+        rows(&inside, &format!("BEGIN; SET LOCAL ROLE \"odoo.{role}\"; {TABLES} COMMIT")).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Removes what a test's instances left in the server.
 pub fn sweep(namespace: &str) {
-    NAMESPACES.lock().unwrap().remove(namespace);
     let postgres = client("postgres");
     let marked = format!("shobj_description(oid, 'pg_database') LIKE '%\"namespace\":\"{namespace}\"%'");
     for database in postgres.rows(&format!("SELECT datname FROM pg_database WHERE {marked}")) {

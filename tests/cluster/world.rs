@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::odoo;
+use super::odoo::{self, Odoo};
 
 /// Longer than anything here takes when it works.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -18,6 +18,7 @@ pub struct World {
     pub audit_log: PathBuf,
     operator: Mutex<Option<Child>>,
     pub ports: (u16, u16),
+    _odoo: Odoo,
     /// Ends with its standard input, and that with this process.
     _plane: Child,
     _output: Lines<BufReader<ChildStdout>>,
@@ -99,6 +100,7 @@ impl World {
         let (kubeconfig, audit_log) = (value("KUBECONFIG="), value("AUDIT_LOG=").into());
         Self {
             folder,
+            _odoo: Odoo::start(&kubeconfig),
             kubeconfig,
             audit_log,
             operator: Mutex::new(None),
@@ -277,9 +279,6 @@ impl World {
         self.ok(&["create", "namespace", &name]);
         // Every pod of every test meets the strictest of the published standards.
         self.ok(&["label", "namespace", &name, "pod-security.kubernetes.io/enforce=restricted"]);
-        if !test.starts_with("empty") {
-            odoo::pretend(&self.kubeconfig, &name);
-        }
         Namespace { world: self, name }
     }
 }
