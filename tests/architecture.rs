@@ -135,6 +135,14 @@ fn problems(root: &Path) -> Vec<String> {
     problems
 }
 
+/// `images` has a function `buildah`, and a new machine has no such program.
+#[test]
+fn a_scripts_function_does_not_pass_for_a_program_of_that_name() {
+    let script = ". scripts/dev/lib.sh; nowhere() { :; }; have bash && ! have nowhere";
+    let asked = Command::new("bash").args(["-c", script]).output().unwrap();
+    assert!(asked.status.success(), "{asked:?}");
+}
+
 #[test]
 fn the_house_is_in_order() {
     let problems = problems(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")));

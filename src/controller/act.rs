@@ -282,7 +282,7 @@ async fn keep<K: ChildKind>(api: &Api<K>, name: &str, owner: &Owner, patch: &ser
     if !apply::is_ours(stored.meta(), owner) {
         return Ok(());
     }
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     api.patch(name, &parameters, &Patch::Merge(patch)).await.map_err(|source| Error::kube("mark", &stored, source))?;
     Ok(())
 }

@@ -262,7 +262,7 @@ async fn label<K: ChildKind>(
 }
 
 async fn merge<K: ChildKind>(api: &Api<K>, object: &K, patch: &Value) -> Result<K> {
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     let patched = api.patch(&object.name_any(), &parameters, &Patch::Merge(patch)).await;
     patched.map_err(|source| Error::kube("take over", object, source))
 }

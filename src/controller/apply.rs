@@ -139,7 +139,7 @@ pub async fn ensure<K: ChildKind>(client: &Client, cache: &Cache<K>, desired: &K
     if is_retained(applied.meta()) {
         // After the labels: the mark is what made it ours until now.
         let unmark = Patch::Merge(json!({"metadata": {"annotations": {RETAINED: null}}}));
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let parameters = PatchParams::apply(FIELD_MANAGER);
         let unmarked = api.patch(&name, &parameters, &unmark).await;
         applied = unmarked.map_err(|source| Error::kube("take over", desired, source))?;
     }
@@ -222,7 +222,7 @@ pub async fn upgrade_managed_fields<K: ChildKind>(api: &Api<K>, name: &str, stor
         {"op": "replace", "path": "/metadata/managedFields", "value": upgraded},
     ]))
     .map_err(Error::Encode)?;
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     api.patch(name, &parameters, &Patch::Json::<()>(patch))
         .await
         .map_err(|source| Error::kube("take over the fields of", stored, source))?;

@@ -24,7 +24,7 @@ pub async fn replace(client: &Client, cache: &Cache<Deployment>, stored: &Deploy
     ]))
     .map_err(Error::Encode)?;
     let api: Api<Deployment> = Api::namespaced(client.clone(), &stored.namespace().unwrap_or_default());
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     let patched = api.patch(&stored.name_any(), &parameters, &Patch::Json::<()>(patch)).await;
     cache.wrote(patched.map_err(|source| Error::kube("take over the fields of", stored, source))?);
     Ok(())

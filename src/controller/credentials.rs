@@ -149,7 +149,7 @@ impl Credentials {
                 },
                 "data": desired.data,
             });
-            let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            let parameters = PatchParams::apply(FIELD_MANAGER);
             api.patch(&name, &parameters, &Patch::Merge(patch))
                 .await
                 .map_err(|source| Error::kube("complete", &desired, source))?

@@ -208,7 +208,7 @@ impl Migration {
         policy: DeletionPolicy,
     ) -> Result<String, kube::Error> {
         let before = serde_json::to_value(stored).map_err(kube::Error::SerdeError)?;
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let parameters = PatchParams::apply(FIELD_MANAGER);
         if is_migrated(&before) {
             // What changes nothing is stored all the same where it is stored in another version.
             let same = json!({"metadata": {"resourceVersion": stored.resource_version()}});
@@ -245,7 +245,7 @@ impl Migration {
         if !stores_v1(&crd) {
             return Err(Error::NotStored(name.to_owned()));
         }
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let parameters = PatchParams::apply(FIELD_MANAGER);
         let mut version = crd.resource_version();
         if stored_versions(&crd) != [Version::V1.name()] {
             let patch = json!({
@@ -290,7 +290,7 @@ async fn mark_if_empty(client: &Client, name: &str) -> Result<(), Error> {
 
 /// Says of a CRD that no object of an older operator is stored, if it is still the one that was read.
 async fn mark(crds: &Api<CustomResourceDefinition>, name: &str, version: Option<String>) -> Result<(), Error> {
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     let patch = json!({"metadata": {"resourceVersion": version, "annotations": {MIGRATED: "v1"}}});
     let written = crds.patch(name, &parameters, &Patch::Merge(patch)).await;
     written.map(drop).map_err(|source| call("mark", name, source))

@@ -73,8 +73,7 @@ pub async fn ensure(context: &Context, pass: &Pass) -> Result<()> {
                     },
                     "data": desired.data,
                 });
-                let parameters =
-                    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+                let parameters = PatchParams::apply(FIELD_MANAGER);
                 let patched = api.patch(name, &parameters, &Patch::Merge(patch)).await;
                 patched.map_err(|source| Error::kube("bring up to date", &desired, source))?
             }

@@ -50,7 +50,7 @@ where
     let Some(status) = merge_patch(&old, &new) else { return Ok(false) };
     let patch = json!({"metadata": {"resourceVersion": object.meta().resource_version}, "status": status});
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     let written = api
         .patch_status(&object.name_any(), &parameters, &Patch::Merge(patch))
         .await
@@ -74,7 +74,7 @@ where
     }
     let patch = json!({"metadata": {"resourceVersion": object.meta().resource_version, "finalizers": finalizers}});
     let api: Api<K> = Api::namespaced(client.clone(), &object.namespace().unwrap_or_default());
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = PatchParams::apply(FIELD_MANAGER);
     match api.patch(&object.name_any(), &parameters, &Patch::Merge(patch)).await {
         Ok(written) => {
             cache.wrote(written);

@@ -73,7 +73,7 @@ async fn rewrite(
     let api: Api<DynamicObject> =
         Api::namespaced_with(client.clone(), &object.namespace().unwrap_or_default(), resource);
     let patch = json!({"metadata": {"resourceVersion": object.metadata.resource_version, "ownerReferences": after}});
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams::apply(MANAGER);
     match api.patch(&object.name_any(), &params, &Patch::Merge(patch)).await {
         Ok(_) => Ok(true),
         Err(error) if is_not_found(&error) => Ok(false),

@@ -147,7 +147,7 @@ async fn release(client: &Client, retain: bool, version: Version, say: &(dyn Fn(
             for object in list(client, &kind, version).await? {
                 let Some(patch) = release_patch(&object, retain && kind.kind == "OdooInstance") else { continue };
                 let api = kind.api(client, version, &object.namespace().unwrap_or_default());
-                let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+                let params = PatchParams::apply(MANAGER);
                 match api.patch(&object.name_any(), &params, &Patch::Merge(patch)).await {
                     Ok(_) => released += 1,
                     Err(error) if is_not_found(&error) => continue,

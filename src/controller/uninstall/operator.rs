@@ -57,7 +57,7 @@ impl Stopped {
 }
 
 async fn scale(api: &Api<Deployment>, name: &str, replicas: i32) -> Result<(), kube::Error> {
-    let params = PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() };
+    let params = PatchParams::apply(MANAGER);
     api.patch_scale(name, &params, &Patch::Merge(json!({"spec": {"replicas": replicas}}))).await.map(drop)
 }
 

@@ -66,7 +66,7 @@ pub async fn to_v1alpha1(client: &Client, say: &(dyn Fn(String) + Sync)) -> Resu
         for object in &objects {
             let api = kind.api(client, Version::V1, &object.namespace().unwrap_or_default());
             let patch = Patch::Merge(rewritten(&kind, object));
-            match api.patch(&object.name_any(), &params(), &patch).await {
+            match api.patch(&object.name_any(), &PatchParams::apply(MANAGER), &patch).await {
                 Err(error) if is_not_found(&error) => {}
                 Err(source) => return Err(Error::call("rewrite", format!("{} {}", kind.kind, key(object)), source)),
                 Ok(_) => {}
@@ -74,11 +74,11 @@ pub async fn to_v1alpha1(client: &Client, say: &(dyn Fn(String) + Sync)) -> Resu
         }
         let api: Api<CustomResourceDefinition> = Api::all(client.clone());
         let stored = json!({"status": {"storedVersions": [Version::V1Alpha1.name()]}});
-        api.patch_status(&kind.crd(), &params(), &Patch::Merge(stored))
+        api.patch_status(&kind.crd(), &PatchParams::apply(MANAGER), &Patch::Merge(stored))
             .await
             .map_err(|source| Error::call("set storedVersions of", kind.crd(), source))?;
         let unmarked = json!({"metadata": {"annotations": {MIGRATED: null, STORED_BEFORE: null}}});
-        api.patch(&kind.crd(), &params(), &Patch::Merge(unmarked))
+        api.patch(&kind.crd(), &PatchParams::apply(MANAGER), &Patch::Merge(unmarked))
             .await
             .map_err(|source| Error::call("unmark", kind.crd(), source))?;
         say(format!("{} objects of {} are stored as v1alpha1", objects.len(), kind.crd()));
@@ -145,11 +145,9 @@ pub async fn read(client: &Client, name: &str) -> Result<Option<CustomResourceDe
 pub async fn patch_crd(client: &Client, name: &str, patch: Value) -> Result<CustomResourceDefinition, Error> {
     let api: Api<CustomResourceDefinition> = Api::all(client.clone());
     let patch = serde_json::from_value(patch).expect("our patches are JSON Patches");
-    api.patch(name, &params(), &Patch::Json::<()>(patch)).await.map_err(|source| Error::call("change", name, source))
-}
-
-fn params() -> PatchParams {
-    PatchParams { field_manager: Some(MANAGER.to_owned()), ..PatchParams::default() }
+    api.patch(name, &PatchParams::apply(MANAGER), &Patch::Json::<()>(patch))
+        .await
+        .map_err(|source| Error::call("change", name, source))
 }
 
 fn stored_versions(crd: &CustomResourceDefinition) -> Vec<String> {
