@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, Patch, PatchParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client as ApiClient, ResourceExt as _};
 use tokio::runtime::Runtime;
@@ -24,7 +23,7 @@ const RETRY: Duration = Duration::from_millis(20);
 const EMPTY: &str = "cl-empty";
 
 /// One thread for all that waits for PostgreSQL and for API servers.
-static RUNTIME: LazyLock<Runtime> =
+pub static RUNTIME: LazyLock<Runtime> =
     LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
 
 /// The few tables that the operator reads and writes, owned by the instance's role.
@@ -107,11 +106,8 @@ impl Drop for Odoo {
 impl Odoo {
     /// Fills the database of every init Job whose pod runs, and then lets the pod end: never the other way round,
     /// however slow the machine is.
-    pub fn start(kubeconfig: &str) -> Self {
-        let file = Kubeconfig::read_from(kubeconfig).unwrap();
+    pub fn start(client: ApiClient) -> Self {
         Self(RUNTIME.spawn(async move {
-            let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
-            let client = ApiClient::try_from(config).unwrap();
             let init = watcher::Config::default().labels("app.kubernetes.io/component=init");
             let mut pods = pin!(watcher(Api::<Pod>::all(client.clone()), init).applied_objects());
             let mut seen = HashSet::new();

@@ -6,15 +6,20 @@ use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use super::odoo::{self, Odoo};
+use kube::config::{KubeConfigOptions, Kubeconfig};
 
-/// Longer than anything here takes when it works.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+use super::odoo::{self, Odoo, RUNTIME};
+
+/// Longer than anything here takes when it works, also where the machine's host gives it half of the time.
+pub const PATIENCE: Duration = Duration::from_mins(3);
+/// For one answer of an API server that a test may have stopped.
+const ANSWER: Duration = Duration::from_secs(2);
 
 /// A control plane with the chart installed, and the operator as a process beside it.
 pub struct World {
     pub folder: PathBuf,
     kubeconfig: String,
+    api: kube::Client,
     pub audit_log: PathBuf,
     operator: Mutex<Option<Child>>,
     pub ports: (u16, u16),
@@ -48,12 +53,15 @@ pub fn eventually<T>(what: &str, look: impl FnMut() -> Option<T>) -> T {
 /// The same, with another patience.
 pub fn within<T>(time: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let until = Instant::now() + time;
+    // Most looks are processes, and take from what is waited for.
+    let mut pause = Duration::from_millis(30);
     loop {
         if let Some(found) = look() {
             return found;
         }
         assert!(Instant::now() < until, "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(30));
+        std::thread::sleep(pause);
+        pause = (pause * 5 / 4).min(Duration::from_millis(300));
     }
 }
 
@@ -98,9 +106,15 @@ impl World {
                 .expect("the control plane did not start; its last lines are above")
         };
         let (kubeconfig, audit_log) = (value("KUBECONFIG="), value("AUDIT_LOG=").into());
+        let api = RUNTIME.block_on(async {
+            let file = Kubeconfig::read_from(&kubeconfig).unwrap();
+            let config = kube::Config::from_custom_kubeconfig(file, &KubeConfigOptions::default()).await.unwrap();
+            kube::Client::try_from(config).unwrap()
+        });
         Self {
             folder,
-            _odoo: Odoo::start(&kubeconfig),
+            _odoo: Odoo::start(api.clone()),
+            api,
             kubeconfig,
             audit_log,
             operator: Mutex::new(None),
@@ -168,7 +182,7 @@ impl World {
     /// Waits until both versions are served.
     pub fn wait_until_served(&self) {
         let wait = Command::new(env!("CARGO_BIN_EXE_odoo-operator"))
-            .args(["wait", "--timeout=60"])
+            .args(["wait", &format!("--timeout={}", PATIENCE.as_secs())])
             .env("KUBECONFIG", &self.kubeconfig)
             .output()
             .unwrap();
@@ -336,8 +350,14 @@ impl Namespace<'_> {
         output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
+    /// An instance in v1, as kubectl shows it; null when it is not there. What is looked at most costs no process.
     pub fn instance(&self, name: &str) -> serde_json::Value {
-        self.json("odooinstances.v1.bemade.org", name).unwrap_or_default()
+        let path = format!("/apis/bemade.org/v1/namespaces/{}/odooinstances/{name}", self.name);
+        let request = http::Request::get(path).body(Vec::new()).unwrap();
+        let asked = async { tokio::time::timeout(ANSWER, self.world.api.request::<serde_json::Value>(request)).await };
+        let Ok(Ok(mut object)) = RUNTIME.block_on(asked) else { return serde_json::Value::Null };
+        object["metadata"].as_object_mut().unwrap().remove("managedFields");
+        object
     }
 
     /// Waits until an instance is in a phase; its object then.
