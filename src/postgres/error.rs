@@ -94,12 +94,11 @@ impl Error {
         }
     }
 
-    /// The SQLSTATE, when the server refused.
-    pub(super) fn code(&self) -> Option<&str> {
-        match self {
-            Self::Server { code, .. } => Some(code),
-            _ => None,
-        }
+    /// Whether somebody was faster and has the name of a role or a database: as the server sees it once their
+    /// transaction has ended (`duplicate_object`, `duplicate_database`), or while it was open (`unique_violation`, of
+    /// the catalogue's index).
+    pub(super) fn is_duplicate(&self) -> bool {
+        matches!(self, Self::Server { code, .. } if matches!(code.as_str(), "42710" | "42P04" | "23505"))
     }
 }
 

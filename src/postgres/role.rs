@@ -65,8 +65,8 @@ async fn ensure(
             .await;
         return match created {
             Ok(()) => Ok(RoleChange { created: true, ..RoleChange::default() }),
-            // Somebody was faster: look at what they made.
-            Err(error) if error.code() == Some("42710") => Box::pin(ensure(cluster, session, role, password)).await,
+            // Look at what they made.
+            Err(error) if error.is_duplicate() => Box::pin(ensure(cluster, session, role, password)).await,
             Err(error) => Err(error),
         };
     };

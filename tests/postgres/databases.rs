@@ -1,7 +1,8 @@
 use odoo_operator::postgres::database::{Step, Wanted};
 use odoo_operator::postgres::{Error, Ident, Marker};
+use odoo_operator::resources::names;
 
-use crate::parts::{Instance, cluster, refusal, superuser};
+use crate::parts::{Instance, blocked, cluster, refusal, superuser};
 
 /// What a finished database of an instance is, seen by the server's own catalogs.
 async fn assert_complete(instance: &Instance) {
@@ -269,5 +270,26 @@ async fn two_callers_at_once_make_one_database() {
     );
     assert_ne!(a.unwrap().created, b.unwrap().created);
     assert_complete(&instance).await;
+    instance.clean(&cluster).await;
+}
+
+#[tokio::test]
+async fn a_name_that_somebody_is_just_giving_is_taken() {
+    let cluster = cluster();
+    let instance = Instance::named();
+    cluster.ensure_role(&instance.role, &instance.password).await.unwrap();
+    let other = Ident(&format!("{}-other", instance.database)).to_string();
+    let name = Ident(&instance.database).to_string();
+    let mut root = superuser("postgres").await;
+    root.batch_execute(&format!("CREATE DATABASE {other}")).await.unwrap();
+    let somebody = root.transaction().await.unwrap();
+    somebody.batch_execute(&format!("ALTER DATABASE {other} RENAME TO {name}")).await.unwrap();
+    let wanted = instance.wanted();
+    let (made, ()) = tokio::join!(cluster.ensure_database(&wanted, &instance.password), async {
+        blocked(&format!("ALTER DATABASE {} RENAME", Ident(&names::database(&instance.uid)))).await;
+        somebody.commit().await.unwrap();
+    });
+    assert!(matches!(made, Err(Error::NameTaken { what: "database", .. })), "{made:?}");
+    root.batch_execute(&format!("DROP DATABASE {name}")).await.unwrap();
     instance.clean(&cluster).await;
 }

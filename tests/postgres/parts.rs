@@ -188,6 +188,13 @@ impl Admin {
     }
 }
 
+/// Waits until a statement that begins so waits for a transaction of somebody else.
+pub async fn blocked(statement: &str) {
+    let watcher = superuser("postgres").await;
+    let sql = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND starts_with(query, $1)";
+    eventually("a statement that waits", || async { watcher.query_opt(sql, &[&statement]).await.unwrap() }).await;
+}
+
 /// Waits until something outside of our control has happened; panics after 20 s.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
     let end = tokio::time::Instant::now() + std::time::Duration::from_secs(20);

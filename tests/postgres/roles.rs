@@ -2,7 +2,7 @@ use odoo_operator::postgres::config::ClusterConfig;
 use odoo_operator::postgres::{Error, Ident, RoleChange};
 use secrecy::SecretString;
 
-use crate::parts::{Admin, Instance, cluster, cluster_of, env, login, superuser};
+use crate::parts::{Admin, Instance, blocked, cluster, cluster_of, env, login, superuser};
 
 /// What PostgreSQL holds as a role's password, and its attributes.
 async fn stored(role: &str) -> (String, String) {
@@ -97,6 +97,22 @@ async fn two_callers_at_once_make_one_role() {
     let make = || cluster.ensure_role(&instance.role, &instance.password);
     let (a, b) = tokio::join!(make(), make());
     assert_ne!(a.unwrap().created, b.unwrap().created);
+    instance.login("postgres").await.unwrap();
+    instance.clean(&cluster).await;
+}
+
+#[tokio::test]
+async fn a_role_that_somebody_is_just_making_is_used() {
+    let (cluster, instance) = (cluster(), Instance::new());
+    let mut root = superuser("postgres").await;
+    let somebody = root.transaction().await.unwrap();
+    let create = format!("CREATE ROLE {}", Ident(&instance.role));
+    somebody.batch_execute(&create).await.unwrap();
+    let (made, ()) = tokio::join!(cluster.ensure_role(&instance.role, &instance.password), async {
+        blocked(&create).await;
+        somebody.commit().await.unwrap();
+    });
+    assert_eq!(made.unwrap(), RoleChange { password: true, ..RoleChange::default() });
     instance.login("postgres").await.unwrap();
     instance.clean(&cluster).await;
 }

@@ -45,7 +45,7 @@ pub(super) async fn run(
             let renamed = session.run(&format!("rename database {from:?} to {to:?}"), &sql).await;
             return match renamed {
                 Ok(()) => Ok(Vec::new()),
-                Err(error) if error.code() == Some("42P04") => Err(Error::NameTaken {
+                Err(error) if error.is_duplicate() => Err(Error::NameTaken {
                     what: "database",
                     name: to.clone(),
                     holder: "somebody created it just now".to_owned(),
