@@ -32,8 +32,9 @@ spec:
             (crd["metadata"]["annotations"]["bemade.org/migrated"] == "v1").then_some(())
         });
         for name in ["my-odoo", "old"] {
-            let annotations = &space.instance(name)["metadata"]["annotations"];
-            assert!(annotations["bemade.org/migrated"].is_null(), "round {round}: {annotations}");
+            let metadata = &space.instance(name)["metadata"];
+            assert_eq!(metadata["name"], name, "round {round}");
+            assert!(metadata["annotations"]["bemade.org/migrated"].is_null(), "round {round}: {metadata}");
         }
         space.ok(&["delete", "odooinstances", "--all", "--timeout=30s"]);
         world.kill_operator();
