@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -115,13 +116,15 @@ impl Server {
         Self { process, address, ca }
     }
 
-    /// Processor time so far, in seconds.
-    pub fn cpu_seconds(&self) -> f64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        let after_name = stat.rsplit_once(") ").unwrap().1;
-        let ticks: u32 = after_name.split(' ').skip(11).take(2).map(|field| field.parse::<u32>().unwrap()).sum();
-        // USER_HZ is 100 on every Linux that Kubernetes runs on.
-        f64::from(ticks) / 100.0
+    /// Processor time of all threads so far. `/proc/<pid>/stat` counts it in hundredths of a second, which is too coarse.
+    pub fn cpu_time(&self) -> Duration {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        threads
+            .map(|thread| {
+                let stat = std::fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
+                Duration::from_nanos(stat.split(' ').next().unwrap().parse().unwrap())
+            })
+            .sum()
     }
 
     /// The most memory that was resident, in MiB.
