@@ -52,10 +52,6 @@ fn judge(hook: &Hook, count: usize) {
     }
 }
 
-fn least(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(f64::INFINITY, f64::min)
-}
-
 fn median(values: Vec<f64>) -> f64 {
     percentile(&values, 50)
 }
@@ -111,7 +107,7 @@ fn admission() {
     println!("|---|---|---|---|---|---|---|---|---|");
     for (at, (name, .., server)) in servers.iter().enumerate() {
         let cpus = |at: usize| full[at].iter().map(|round| round.cpu_micros);
-        let cpu = |at: usize| least(cpus(at));
+        let cpu = |at: usize| cpus(at).min_by(f64::total_cmp).unwrap();
         let latency = |at: usize, percent| {
             median(paced[at].iter().map(|window| percentile(&window.latencies_millis, percent)).collect())
         };

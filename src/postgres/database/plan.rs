@@ -190,6 +190,7 @@ fn usable(database: &Database) -> Result<(), Error> {
     })
 }
 
-fn taken(name: &str, holder: &str) -> Error {
+/// The answer to an instance that wants the name of a database which is not its own.
+pub(super) fn taken(name: &str, holder: &str) -> Error {
     Error::NameTaken { what: "database", name: name.to_owned(), holder: holder.to_owned() }
 }

@@ -7,6 +7,7 @@ use crate::postgres::ident::{Ident, Literal};
 use crate::postgres::marker::Marker;
 use crate::postgres::tenant::TenantSession;
 
+use super::plan::taken;
 use super::{Step, Wanted};
 
 /// Takes a step. Answers with the extensions that could not be made, and why.
@@ -45,11 +46,7 @@ pub(super) async fn run(
             let renamed = session.run(&format!("rename database {from:?} to {to:?}"), &sql).await;
             return match renamed {
                 Ok(()) => Ok(Vec::new()),
-                Err(error) if error.is_duplicate() => Err(Error::NameTaken {
-                    what: "database",
-                    name: to.clone(),
-                    holder: "somebody created it just now".to_owned(),
-                }),
+                Err(error) if error.is_duplicate() => Err(taken(to, "somebody created it just now")),
                 Err(error) => Err(error),
             };
         }
