@@ -9,6 +9,7 @@ use http::header::USER_AGENT;
 use k8s_openapi::api::core::v1::Service;
 use kube::Client;
 use kube::api::Api;
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -30,7 +31,7 @@ use crate::conversion;
 use crate::notify::{Sender, policy};
 use crate::postgres::Clusters;
 use crate::postgres::config::ClustersConfig;
-use crate::server::{self, Gate, Hooks, Limits, Readiness, Reply};
+use crate::server::{self, Gate, Hooks, Limits, Readiness, Reply, Threads};
 use crate::telemetry::{Events, Metrics};
 use crate::tls::inject::{self, Target};
 use crate::tls::{self, Files, SelfManaged, Source, authority};
@@ -106,9 +107,8 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let (stop, drain) = (CancellationToken::new(), CancellationToken::new());
     let (mut servers, mut tasks) = (JoinSet::new(), JoinSet::new());
 
-    let probes =
-        server::bind(config.probe_address).await.map_err(|why| Fatal(format!("--health-probe-bind-address: {why}")))?;
-    let https = server::bind(config.webhook_address).await.map_err(|why| Fatal(format!("--webhook-port: {why}")))?;
+    let prepared = tokio::task::spawn_blocking(prepare);
+    let (threads, https, probes) = listen(&config).await?;
     let identity = identity(config.pod_name.as_deref());
     let client = connect(&identity).await?;
     let (parsed, clusters_secret) = clusters(&client, &config.clusters, &config.settings.operator_namespace).await?;
@@ -124,14 +124,15 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     let tls_config = tls::server_config(source.resolver.clone(), client_ca.as_deref())
         .map_err(|why| Fatal(format!("--client-ca-file: {why}")))?;
     let limits = Limits::default();
-    let drain_limit = limits.drain;
     let consents = Arc::new(Consents::new(client.clone()));
     let leaving = CancellationToken::new();
     let hooks = hooks(&settings, &stores, &consents, &metrics);
     let app = server::leaving(server::webhooks(&hooks, &limits), leaving.clone());
-    servers.spawn(server::serve(https, tls_config, client_ca.is_some(), app, limits, drain.clone()));
+    let serving = server::serve(https, tls_config, client_ca.is_some(), app, limits, drain.clone());
+    servers.spawn_on(serving, threads.handle());
     let pages = server::probes(readiness.clone(), metrics_page(&metrics, &source));
-    servers.spawn(server::serve_plain(probes, pages, Limits::default(), drain.clone()));
+    servers.spawn_on(server::serve_plain(probes, pages, Limits::default(), drain.clone()), threads.handle());
+    prepared.await.map_err(|why| Fatal(format!("the schemas cannot be prepared: {why}")))?;
     readiness.open(Gate::Certificate);
     info!(address = %config.webhook_address, "serving webhooks");
 
@@ -205,8 +206,23 @@ pub async fn run(config: Config) -> Result<(), Fatal> {
     stop.cancel();
     drain.cancel();
     let drained = async { while servers.join_next().await.is_some() {} };
-    let _ = tokio::time::timeout(drain_limit + Duration::from_secs(1), drained).await;
+    let _ = tokio::time::timeout(Limits::default().drain + Duration::from_secs(1), drained).await;
     end
+}
+
+/// What every review needs: whoever calls a webhook first must not wait for it.
+fn prepare() {
+    admission::shape::prepare();
+    conversion::prepare();
+}
+
+/// The listeners of webhooks and of probes, and the threads that serve them.
+async fn listen(config: &Config) -> Result<(Threads, TcpListener, TcpListener), Fatal> {
+    let threads = Threads::start().map_err(|why| Fatal(format!("no threads to serve webhooks on: {why}")))?;
+    let failed = |flag| move |why| Fatal(format!("{flag}: {why}"));
+    let probes = threads.bind(config.probe_address).await.map_err(failed("--health-probe-bind-address"))?;
+    let https = threads.bind(config.webhook_address).await.map_err(failed("--webhook-port"))?;
+    Ok((threads, https, probes))
 }
 
 /// The text of `/metrics`.

@@ -15,20 +15,39 @@ use serde_json::Value;
 
 use super::subject::Kind;
 use super::violation::Violation;
-use crate::api::crds::Version;
+use crate::api::crds::{self, Version};
 use compile::Node;
 pub use nearest::nearest;
 
-static SPECS: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1, "spec"));
+/// The schemas of every kind.
+struct Schemas {
+    specs: BTreeMap<Kind, Node>,
+    statuses: BTreeMap<Kind, Node>,
+    /// Specs of v1alpha1.
+    old_specs: BTreeMap<Kind, Node>,
+}
+
+static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
+    let crds = crds::all();
+    Schemas {
+        specs: compile::all(&crds, Version::V1, "spec"),
+        statuses: compile::all(&crds, Version::V1, "status"),
+        old_specs: compile::all(&crds, Version::V1Alpha1, "spec"),
+    }
+});
+
+/// Compiles the schemas, which takes a tenth of a second of processor time, before anybody waits for it.
+pub fn prepare() {
+    LazyLock::force(&SCHEMAS);
+}
 
 /// Brings `value`, the `spec` or `status` of a stored object of `kind` in v1, into the form of v1's schema: what has
 /// another type but one meaning (`"2"` for 2, one host for a list of one) is written properly, the rest is taken out
 /// or, where it is required, replaced by an empty value. Answers with what could not be kept.
 pub fn repair(kind: Kind, part: Part, value: &mut Value) -> Vec<Violation> {
-    static STATUSES: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1, "status"));
-    let (nodes, path): (&BTreeMap<Kind, Node>, _) = match part {
-        Part::Spec => (&SPECS, "spec"),
-        Part::Status => (&STATUSES, "status"),
+    let (nodes, path) = match part {
+        Part::Spec => (&SCHEMAS.specs, "spec"),
+        Part::Status => (&SCHEMAS.statuses, "status"),
     };
     let Some(node) = nodes.get(&kind) else { return Vec::new() };
     coerce::coerce(node, value);
@@ -42,7 +61,7 @@ pub fn repair(kind: Kind, part: Part, value: &mut Value) -> Vec<Violation> {
 /// The fields of `spec`, which has the form of v1's schema otherwise, that v1 does not have: the API server drops them
 /// with the next write.
 pub fn unknown(kind: Kind, spec: &Value) -> Vec<Violation> {
-    let Some(v1) = SPECS.get(&kind) else { return Vec::new() };
+    let Some(v1) = SCHEMAS.specs.get(&kind) else { return Vec::new() };
     let mut walk = walk::Walk { refuse_unknown: true, drop_twice: false, found: Vec::new() };
     walk.node(v1, None, &mut spec.clone(), "spec");
     walk.found
@@ -64,10 +83,9 @@ pub enum Part {
 /// Fields that v1 does not have are left alone in what came as v1: the API server has pruned or refused them before.
 /// v1alpha1 preserves unknown fields, so in what came as v1alpha1 each is reported, with the field that it resembles.
 pub fn check(kind: Kind, spec: &mut Value, sent_as: Version) -> Vec<Violation> {
-    static V1ALPHA1: LazyLock<BTreeMap<Kind, Node>> = LazyLock::new(|| compile::all(Version::V1Alpha1, "spec"));
-    let Some(v1) = SPECS.get(&kind) else { return Vec::new() };
+    let Some(v1) = SCHEMAS.specs.get(&kind) else { return Vec::new() };
     let mut walk = walk::Walk { refuse_unknown: sent_as == Version::V1Alpha1, drop_twice: false, found: Vec::new() };
-    let v1alpha1 = if walk.refuse_unknown { V1ALPHA1.get(&kind) } else { None };
+    let v1alpha1 = if walk.refuse_unknown { SCHEMAS.old_specs.get(&kind) } else { None };
     walk.node(v1, v1alpha1, spec, "spec");
     walk.found
 }

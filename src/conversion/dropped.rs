@@ -36,27 +36,33 @@ pub fn restore_dropped(old: &Value, new: &mut Value, kind: &str) -> bool {
     restored
 }
 
+static ONLY_IN_V1: LazyLock<BTreeMap<&'static str, Vec<Vec<String>>>> = LazyLock::new(|| {
+    let crds = crds::all();
+    let schema = |kind: &str, version: Version| {
+        let crd = crds.iter().find(|crd| crd.spec.names.kind == kind)?;
+        let version = crd.spec.versions.iter().find(|found| found.name == version.name())?;
+        serde_json::to_value(version.schema.as_ref()?.open_api_v3_schema.as_ref()?).ok()
+    };
+    let mut paths = BTreeMap::new();
+    for kind in KINDS {
+        if let (Some(v1), Some(v1alpha1)) = (schema(kind, Version::V1), schema(kind, Version::V1Alpha1)) {
+            let mut found = Vec::new();
+            collect(kind, &v1["properties"]["spec"], &v1alpha1, &mut vec!["spec".to_owned()], &mut found);
+            paths.insert(kind, found);
+        }
+    }
+    paths
+});
+
+/// Compares the schemas, which takes a tenth of a second of processor time, before anybody waits for it.
+pub fn prepare() {
+    LazyLock::force(&ONLY_IN_V1);
+}
+
 /// The paths of the spec fields of `kind` that v1 has and v1alpha1 has not, outermost only. Derived from both schemas
 /// and the table.
 pub fn only_in_v1(kind: &str) -> &'static [Vec<String>] {
-    static PATHS: LazyLock<BTreeMap<&'static str, Vec<Vec<String>>>> = LazyLock::new(|| {
-        let crds = crds::all();
-        let schema = |kind: &str, version: Version| {
-            let crd = crds.iter().find(|crd| crd.spec.names.kind == kind)?;
-            let version = crd.spec.versions.iter().find(|found| found.name == version.name())?;
-            serde_json::to_value(version.schema.as_ref()?.open_api_v3_schema.as_ref()?).ok()
-        };
-        let mut paths = BTreeMap::new();
-        for kind in KINDS {
-            if let (Some(v1), Some(v1alpha1)) = (schema(kind, Version::V1), schema(kind, Version::V1Alpha1)) {
-                let mut found = Vec::new();
-                collect(kind, &v1["properties"]["spec"], &v1alpha1, &mut vec!["spec".to_owned()], &mut found);
-                paths.insert(kind, found);
-            }
-        }
-        paths
-    });
-    PATHS.get(kind).map_or(&[], Vec::as_slice)
+    ONLY_IN_V1.get(kind).map_or(&[], Vec::as_slice)
 }
 
 fn collect(kind: &str, v1: &Value, v1alpha1: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {

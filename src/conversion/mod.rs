@@ -18,7 +18,7 @@ mod tree;
 use serde_json::{Map, Value};
 
 pub use docs::docs;
-pub use dropped::restore_dropped;
+pub use dropped::{prepare, restore_dropped};
 pub use paths::path_in_v1alpha1;
 pub use table::KINDS;
 

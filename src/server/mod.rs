@@ -12,6 +12,7 @@ pub mod listener;
 pub mod probes;
 pub mod readiness;
 pub mod routes;
+pub mod threads;
 
 pub use hooks::{Answered, Hook, Hooks, NotAReview, Reply, Review};
 pub use leaving::leaving;
@@ -20,3 +21,4 @@ pub use listener::{bind, serve, serve_plain};
 pub use probes::probes;
 pub use readiness::{Gate, Readiness};
 pub use routes::webhooks;
+pub use threads::Threads;

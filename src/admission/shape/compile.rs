@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use serde_json::Value;
 
 use crate::admission::subject::Kind;
-use crate::api::crds::{self, Version};
+use crate::api::crds::Version;
 
 /// What a value may be.
 #[derive(Debug)]
@@ -45,8 +45,7 @@ pub(super) enum Unique {
 }
 
 /// The `part` (`spec` or `status`) of every kind that `version` has.
-pub(super) fn all(version: Version, part: &str) -> BTreeMap<Kind, Node> {
-    let crds = crds::all();
+pub(super) fn all(crds: &[CustomResourceDefinition], version: Version, part: &str) -> BTreeMap<Kind, Node> {
     Kind::ALL
         .into_iter()
         .filter_map(|kind| {
