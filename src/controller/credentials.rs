@@ -1,7 +1,6 @@
 //! Passwords of an instance: read when their Secret moved, never kept in a store, made once.
 
 use std::collections::{BTreeMap, HashMap};
-use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::{digest, hmac, rand};
@@ -20,9 +19,6 @@ use crate::api::labels::{FIELD_MANAGER, RETAINED};
 use crate::api::v1::{OdooInstance, SecretKeyRef};
 use crate::postgres::password::odoo_hash;
 use crate::resources::{self, DatabaseAccess, Inputs, InstanceSecrets, hex, names};
-
-/// As many rounds as Odoo 19 uses itself: 0.45 s of one core, once a password.
-const ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).expect("not zero");
 
 /// What is known of an instance's passwords.
 #[derive(Clone)]
@@ -339,13 +335,8 @@ fn with_inputs<T>(
 
 async fn hashes(db_password: SecretString, admin_password: SecretString) -> Result<InstanceSecrets> {
     let digest_key = random_hex(32)?;
-    let mut salt = [0; 16];
-    rand::fill(&mut salt).map_err(|_| Error::Randomness)?;
     let digest = fingerprint(&digest_key, &admin_password).into();
-    // Half a second of one core must not hold up the other instances.
-    let hash = tokio::task::spawn_blocking(move || SecretString::from(odoo_hash(&admin_password, &salt, ROUNDS)))
-        .await
-        .map_err(|_| Error::Randomness)?;
+    let hash = odoo_hash(admin_password).await.map_err(Error::Hash)?;
     Ok(InstanceSecrets { db_password, admin_hash: hash.clone(), master_hash: hash, digest, digest_key })
 }
 

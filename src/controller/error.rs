@@ -48,6 +48,9 @@ pub enum Error {
     /// The machine gave no random bytes.
     #[error("the machine gave no random bytes")]
     Randomness,
+    /// The password of Odoo's admin could not be hashed.
+    #[error("the password of Odoo's admin cannot be hashed: {0}")]
+    Hash(#[source] std::io::Error),
     /// A reconcile did not come to rest.
     #[error("the instance did not come to rest within {0} steps; this is a defect of the operator")]
     Restless(usize),
