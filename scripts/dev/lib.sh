@@ -94,12 +94,17 @@ stop() {
   rm -f "$1"
 }
 
-free_port() { # a loopback port nobody listens on, below the range that the kernel hands out
-  local port
-  while :; do
-    port=$((20000 + RANDOM % 12000))
-    (exec 3<> "/dev/tcp/127.0.0.1/$port") 2>/dev/null || { echo "$port"; return; }
+# reserve_port NAME [WISH]: sets NAME to a port nobody listens on, below the range that the kernel hands out; to WISH where
+# that can be had. It stays ours until this process and all that it starts have ended: whoever looks between now and the
+# moment in which somebody listens on it would find it free as well.
+reserve_port() {
+  local reserved=${2:-$((20000 + RANDOM % 12000))} fd
+  mkdir -p "$STATES/ports"
+  until exec {fd}> "$STATES/ports/$reserved"; flock -n "$fd" && ! grep -Eq "$(printf ':%04X 0+:0000 0A' "$reserved")" /proc/net/tcp /proc/net/tcp6; do
+    exec {fd}>&-
+    reserved=$((20000 + RANDOM % 12000))
   done
+  printf -v "$1" %s "$reserved"
 }
 secret() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }
 

@@ -16,6 +16,8 @@ struct Replica<'a> {
     https: u16,
     probes: u16,
     api: Relay,
+    /// Port of the API server itself.
+    server: u16,
     process: RefCell<Option<Child>>,
 }
 
@@ -24,11 +26,12 @@ impl<'a> Replica<'a> {
         let api = Relay::listen(0);
         let config = std::fs::read_to_string(world.folder.join("operator.kubeconfig")).unwrap();
         let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
-        let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap().to_owned();
-        api.point_at(server.rsplit(':').next().unwrap().parse().unwrap());
+        let server = config["clusters"][0]["cluster"]["server"].as_str().unwrap();
+        let server = server.rsplit(':').next().unwrap().parse().unwrap();
+        api.point_at(server);
         config["clusters"][0]["cluster"]["server"] = format!("https://127.0.0.1:{}", api.port).into();
         std::fs::write(world.folder.join(format!("{name}.kubeconfig")), config.to_string()).unwrap();
-        Self { world, name, https: free_port(), probes: free_port(), api, process: RefCell::default() }
+        Self { world, name, https: free_port(), probes: free_port(), api, server, process: RefCell::default() }
     }
 
     /// Starts it, and waits until it is ready: that needs no lease.
@@ -159,6 +162,8 @@ fn of_two_replicas_one_acts_and_the_other_takes_over() {
         one.writes().iter().any(|(_, it)| it.contains("/deployments/a")).then_some(())
     });
     one.signal("STOP");
+    // What it had handed to a connection before that is as good as sent: nobody can take it back.
+    one.api.point_at(one.server);
     eventually("the second leads", || two.leads().then_some(()));
     let taken = taken_at(&world, "two");
     for name in ["a", "b", "c", "d"] {

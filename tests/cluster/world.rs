@@ -1,8 +1,10 @@
 //! The control plane, the operator and a namespace for each test.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -41,8 +43,16 @@ pub fn env(name: &str) -> String {
     })
 }
 
+/// A port of this process's own: each is given once, and neither the kernel nor `scripts/dev` hands out any below 20000.
 pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let port = 10_000 + (std::process::id() + GIVEN.fetch_add(1, Ordering::Relaxed)) % 10_000;
+        let port = u16::try_from(port).expect("less than 20000");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Looks again and again until there is something.
@@ -90,11 +100,13 @@ impl World {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/dev/control-plane");
+        let log = folder.join("plane.log");
         let mut plane = Command::new(script)
             .arg(folder.join("plane"))
             .env("API_SERVER_FLAGS", api_server_flags)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .expect("scripts/dev/control-plane cannot be run");
         let mut lines = BufReader::new(plane.stdout.take().unwrap()).lines();
@@ -103,7 +115,9 @@ impl World {
                 .by_ref()
                 .map_while(Result::ok)
                 .find_map(|line| line.strip_prefix(key).map(str::to_owned))
-                .expect("the control plane did not start; its last lines are above")
+                .unwrap_or_else(|| {
+                    panic!("the control plane did not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default())
+                })
         };
         let (kubeconfig, audit_log) = (value("KUBECONFIG="), value("AUDIT_LOG=").into());
         let api = RUNTIME.block_on(async {

@@ -1,5 +1,6 @@
 //! The control plane of these tests.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -29,11 +30,13 @@ fn start() -> Plane {
     // Under target/: the next run takes its place.
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(concat!(env!("CARGO_CRATE_NAME"), "-plane"));
     let _ = std::fs::remove_dir_all(&folder);
+    let log = folder.with_extension("log");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/dev/control-plane");
     let mut process = Command::new(script)
         .arg(&folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(File::create(&log).unwrap())
         .spawn()
         .expect("scripts/dev/control-plane cannot be run");
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
@@ -41,7 +44,9 @@ fn start() -> Plane {
         .by_ref()
         .map_while(Result::ok)
         .find_map(|line| line.strip_prefix("KUBECONFIG=").map(str::to_owned))
-        .expect("the control plane did not start; its last lines are above");
+        .unwrap_or_else(|| {
+            panic!("the control plane did not start:\n{}", std::fs::read_to_string(&log).unwrap_or_default())
+        });
     Plane { kubeconfig, _process: process, _output: lines }
 }
 
