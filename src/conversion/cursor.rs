@@ -4,10 +4,15 @@
 //! What is stepped over is not checked: the API server wrote it, and whoever else sends reviews learns nothing from the
 //! answer. What is read is checked by who parses it.
 
+#![expect(
+    clippy::inline_always,
+    reason = "the processor's features reach what is inlined into `dispatch!`, no further"
+)]
+
 use std::borrow::Cow;
 
+use fearless_simd::{Level, Simd, SimdBase as _, SimdMask as _, dispatch, u8x32, u8x64};
 use serde::Deserialize;
-use wide::u8x16;
 
 /// Bytes looked at together.
 const BLOCK: usize = 64;
@@ -263,13 +268,10 @@ struct Quoted {
 /// The string that `json` begins with.
 fn quoted(json: &[u8]) -> Option<Quoted> {
     // Most strings are names, which are short.
-    if let Some(first) = json.get(1..).and_then(|behind| behind.first_chunk()) {
-        let first = u8x16::new(*first);
-        let place = |byte| first.simd_eq(u8x16::splat(byte)).to_bitmask().trailing_zeros();
-        let end = place(b'"');
-        if end < place(b'\\') {
-            return Some(Quoted { length: end as usize + 2, plain: true });
-        }
+    if let Some(first) = json.get(1..).and_then(|behind| behind.first_chunk())
+        && let Some(length) = dispatch!(Level::new(), simd => plain(simd, first))
+    {
+        return Some(Quoted { length: length + 2, plain: true });
     }
     let (mut at, mut plain) = (1, true);
     loop {
@@ -282,18 +284,32 @@ fn quoted(json: &[u8]) -> Option<Quoted> {
     }
 }
 
+/// How many bytes come before a quote, if there is one and no backslash before it.
+#[inline(always)]
+fn plain<S: Simd>(simd: S, text: &[u8; 32]) -> Option<usize> {
+    let text = u8x32::from_slice(simd, text);
+    let place = |byte| text.simd_eq(byte).to_bitmask().trailing_zeros();
+    let end = place(b'"');
+    (end < place(b'\\')).then_some(end as usize)
+}
+
 /// Length of the object or list that `json` begins with.
 fn container(json: &[u8]) -> Option<usize> {
-    let (blocks, rest) = json.as_chunks::<BLOCK>();
+    dispatch!(Level::new(), simd => end_of(simd, json))
+}
+
+#[inline(always)]
+fn end_of<S: Simd>(simd: S, json: &[u8]) -> Option<usize> {
+    let (blocks, rest) = json.as_chunks();
     let mut depth = Depth::default();
     for (number, block) in blocks.iter().enumerate() {
-        if let Some(end) = depth.end_in(block) {
+        if let Some(end) = depth.end_in(simd, block) {
             return Some(number * BLOCK + end);
         }
     }
     let mut last = [b' '; BLOCK];
     last[..rest.len()].copy_from_slice(rest);
-    depth.end_in(&last).map(|end| blocks.len() * BLOCK + end)
+    depth.end_in(simd, &last).map(|end| blocks.len() * BLOCK + end)
 }
 
 /// How deep in brackets the next block begins.
@@ -308,8 +324,9 @@ struct Depth {
 
 impl Depth {
     /// The place behind the bracket that closes the outermost one, if it is in this block.
-    fn end_in(&mut self, block: &[u8; BLOCK]) -> Option<usize> {
-        let Bits { mut quotes, backslashes, opening, closing } = Bits::of(block);
+    #[inline(always)]
+    fn end_in<S: Simd>(&mut self, simd: S, block: &[u8; BLOCK]) -> Option<usize> {
+        let Bits { mut quotes, backslashes, opening, closing } = Bits::of(simd, block);
         if self.escaped || backslashes != 0 {
             quotes &= !self.behind_backslashes(backslashes);
         }
@@ -368,19 +385,17 @@ struct Bits {
 }
 
 impl Bits {
-    fn of(block: &[u8; BLOCK]) -> Self {
-        let mut bits = Self { quotes: 0, backslashes: 0, opening: 0, closing: 0 };
-        for (number, lane) in block.as_chunks::<16>().0.iter().enumerate() {
-            let lane = u8x16::new(*lane);
-            // The two kinds of brackets differ in this bit alone.
-            let folded = lane | u8x16::splat(b'{' ^ b'[');
-            let equal = |lane: u8x16, byte| u64::from(lane.simd_eq(u8x16::splat(byte)).to_bitmask()) << (16 * number);
-            bits.quotes |= equal(lane, b'"');
-            bits.backslashes |= equal(lane, b'\\');
-            bits.opening |= equal(folded, b'{');
-            bits.closing |= equal(folded, b'}');
+    #[inline(always)]
+    fn of<S: Simd>(simd: S, block: &[u8; BLOCK]) -> Self {
+        let block = u8x64::from_slice(simd, block);
+        // The two kinds of brackets differ in this bit alone.
+        let folded = block | (b'{' ^ b'[');
+        Self {
+            quotes: block.simd_eq(b'"').to_bitmask(),
+            backslashes: block.simd_eq(b'\\').to_bitmask(),
+            opening: folded.simd_eq(b'{').to_bitmask(),
+            closing: folded.simd_eq(b'}').to_bitmask(),
         }
-        bits
     }
 }
 
