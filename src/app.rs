@@ -218,7 +218,7 @@ fn prepare() {
 
 /// The listeners of webhooks and of probes, and the threads that serve them.
 async fn listen(config: &Config) -> Result<(Threads, TcpListener, TcpListener), Fatal> {
-    let threads = Threads::start().map_err(|why| Fatal(format!("no threads to serve webhooks on: {why}")))?;
+    let threads = Threads::start().map_err(|why| Fatal(format!("cannot serve webhooks: {why}")))?;
     let failed = |flag| move |why| Fatal(format!("{flag}: {why}"));
     let probes = threads.bind(config.probe_address).await.map_err(failed("--health-probe-bind-address"))?;
     let https = threads.bind(config.webhook_address).await.map_err(failed("--webhook-port"))?;

@@ -100,7 +100,7 @@ stop() {
 reserve_port() {
   local reserved=${2:-$((20000 + RANDOM % 12000))} fd
   mkdir -p "$STATES/ports"
-  until exec {fd}> "$STATES/ports/$reserved"; flock -n "$fd" && ! grep -Eq "$(printf ':%04X 0+:0000 0A' "$reserved")" /proc/net/tcp /proc/net/tcp6; do
+  until exec {fd}> "$STATES/ports/$reserved" || die "cannot write into $STATES/ports"; flock -n "$fd" && ! grep -Eqs "$(printf ':%04X 0+:0000 0A' "$reserved")" /proc/net/tcp /proc/net/tcp6; do
     exec {fd}>&-
     reserved=$((20000 + RANDOM % 12000))
   done

@@ -99,10 +99,15 @@ impl Credentials {
         instance: &OdooInstance,
         owner: &Owner,
     ) -> Result<Option<String>> {
+        // As it is before the password is read: one that comes while this one is hashed is another one.
+        let mut seen = source(stores, instance, owner);
         let password = match admin_password(client, stores, instance, owner).await? {
             Some(password) => password,
             None => match generate_admin(client, stores, instance, owner).await? {
-                Ok(password) => password,
+                Ok(password) => {
+                    seen = source(stores, instance, owner);
+                    password
+                }
                 Err(foreign) => return Ok(Some(foreign)),
             },
         };
@@ -116,7 +121,7 @@ impl Credentials {
             return Ok(Some(apply::foreign(stored, &name, &stored.metadata)));
         }
         let known = |secrets: InstanceSecrets, version: String| {
-            let known = Known { version, source: source(stores, instance, owner), secrets: Arc::new(secrets) };
+            let known = Known { version, source: seen, secrets: Arc::new(secrets) };
             self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(owner.uid.clone(), known);
         };
         // Hashes that are right are kept: new ones would roll every pod.

@@ -108,7 +108,8 @@ impl<'a> Cursor<'a> {
         if self.next()? != b'"' {
             return Err(self.broken());
         }
-        let Quoted { length, plain } = quoted(&self.text.as_bytes()[self.at..]).ok_or_else(|| self.broken())?;
+        let Quoted { length, plain } =
+            quoted(Level::new(), &self.text.as_bytes()[self.at..]).ok_or_else(|| self.broken())?;
         let text = self.text.get(self.at..self.at + length).ok_or_else(|| self.broken())?;
         let name = if plain { text.get(1..length - 1).map(Cow::Borrowed) } else { string(text) };
         self.at += length;
@@ -166,8 +167,8 @@ impl<'a> Cursor<'a> {
         let first = self.next()?;
         let rest = &self.text.as_bytes()[self.at..];
         let length = match first {
-            b'"' => quoted(rest).map(|string| string.length),
-            b'{' | b'[' => container(rest),
+            b'"' => quoted(Level::new(), rest).map(|string| string.length),
+            b'{' | b'[' => container(Level::new(), rest),
             _ => rest
                 .iter()
                 .position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
@@ -258,6 +259,7 @@ impl<T> Place<T> {
 }
 
 /// A string in JSON text.
+#[derive(Debug, PartialEq)]
 struct Quoted {
     /// With its quotes, bytes.
     length: usize,
@@ -266,10 +268,10 @@ struct Quoted {
 }
 
 /// The string that `json` begins with.
-fn quoted(json: &[u8]) -> Option<Quoted> {
+fn quoted(level: Level, json: &[u8]) -> Option<Quoted> {
     // Most strings are names, which are short.
     if let Some(first) = json.get(1..).and_then(|behind| behind.first_chunk())
-        && let Some(length) = dispatch!(Level::new(), simd => plain(simd, first))
+        && let Some(length) = dispatch!(level, simd => plain(simd, first))
     {
         return Some(Quoted { length: length + 2, plain: true });
     }
@@ -294,8 +296,8 @@ fn plain<S: Simd>(simd: S, text: &[u8; 32]) -> Option<usize> {
 }
 
 /// Length of the object or list that `json` begins with.
-fn container(json: &[u8]) -> Option<usize> {
-    dispatch!(Level::new(), simd => end_of(simd, json))
+fn container(level: Level, json: &[u8]) -> Option<usize> {
+    dispatch!(level, simd => end_of(simd, json))
 }
 
 #[inline(always)]

@@ -1,7 +1,8 @@
 //! Passwords as verifiers: what goes to a server or into `odoo.conf` is never the password itself.
 
 use std::io;
-use std::num::NonZeroU32;
+use std::num::{NonZero, NonZeroU32};
+use std::sync::LazyLock;
 
 use aws_lc_rs::pbkdf2;
 use base64::Engine;
@@ -11,10 +12,11 @@ use tokio::sync::{Semaphore, oneshot};
 
 /// As many rounds as Odoo 19 uses itself for `res_users.password`: about 0.4 s of one core a hash.
 const ODOO_ROUNDS: NonZeroU32 = NonZeroU32::new(600_000).expect("not zero");
-/// The one that is being computed: a thousand new instances keep one core busy, not all of them.
-static HASHING: Semaphore = Semaphore::const_new(1);
-/// How far it gives way (`man 2 setpriority`): a third of what another thread gets. With much less, a busy machine would
-/// let an instance wait for minutes.
+/// Those that are being computed: one a core.
+static HASHING: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(std::thread::available_parallelism().map_or(1, NonZero::get)));
+/// How far they give way (`man 2 nice`): to a third of what another thread gets. With much less, a busy machine would let
+/// an instance wait for minutes.
 const NICENESS: i32 = 5;
 
 /// What PostgreSQL stores for a password (`SCRAM-SHA-256$…`), with a random salt.
@@ -35,11 +37,13 @@ pub fn scram_verifier(password: &SecretString) -> String {
 pub async fn odoo_hash(password: SecretString) -> io::Result<SecretString> {
     let mut salt = [0; 16];
     aws_lc_rs::rand::fill(&mut salt).map_err(|_| io::Error::other("the machine gave no random bytes"))?;
-    let _turn = HASHING.acquire().await;
+    let turn = HASHING.acquire().await.map_err(io::Error::other)?;
     let (done, hash) = oneshot::channel();
     std::thread::Builder::new().name("password-hash".to_owned()).spawn(move || {
-        // Of this thread alone, on Linux. Without it the hash is right too.
-        let _ = rustix::process::setpriority_process(None, NICENESS);
+        let _turn = turn;
+        // Linux means the thread, others the process. Without it the hash is right too.
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::nice(NICENESS);
         let _ = done.send(SecretString::from(passlib(&password, &salt, ODOO_ROUNDS)));
     })?;
     hash.await.map_err(io::Error::other)
@@ -79,30 +83,29 @@ mod tests {
         assert_ne!(a, b);
     }
 
-    /// Field 19 of `/proc/…/stat`, of each thread that hashes.
+    /// Field 19 of `/proc/…/stat`, of each thread of this name.
     #[cfg(target_os = "linux")]
-    fn niceness_of_those_that_hash() -> Vec<String> {
+    fn niceness(of: &str) -> Vec<i32> {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().filter_map(|task| Some(task.ok()?.path()));
         let stats = tasks.filter_map(|task| std::fs::read_to_string(task.join("stat")).ok());
-        let hashing = stats.filter_map(|stat| Some(stat.split_once("(password-hash) ")?.1.to_owned()));
-        hashing.map(|fields| fields.split(' ').nth(16).unwrap().to_owned()).collect()
+        let found = stats.filter_map(|stat| Some(stat.split_once(&format!("({of}) "))?.1.to_owned()));
+        found.map(|fields| fields.split(' ').nth(16).unwrap().parse().unwrap()).collect()
     }
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn one_hash_at_a_time_is_computed_and_gives_way() {
-        let hashes = ["one", "two"].map(|password| tokio::spawn(odoo_hash(SecretString::from(password))));
+    async fn a_hash_gives_way() {
+        let ours = std::fs::read_to_string("/proc/thread-self/comm").unwrap();
+        let ours = niceness(ours.trim_end())[0];
+        let hash = tokio::spawn(odoo_hash(SecretString::from("a password")));
         let mut looks = Vec::new();
-        while !hashes.iter().all(tokio::task::JoinHandle::is_finished) {
-            looks.push(niceness_of_those_that_hash());
+        while !hash.is_finished() {
+            looks.extend(niceness("password-hash"));
             tokio::task::yield_now().await;
         }
-        // A thread begins as important as the one that started it, and is seen a moment longer than it computes.
-        let as_meant = looks.iter().filter(|found| ***found == ["5"]).count();
-        assert!(as_meant > looks.len() / 2, "{as_meant} of {}", looks.len());
-        for hash in hashes {
-            let hash = hash.await.unwrap().unwrap();
-            assert!(hash.expose_secret().starts_with("$pbkdf2-sha512$600000$"));
-        }
+        // A thread begins as important as the one that started it.
+        let as_meant = looks.iter().filter(|niceness| **niceness == ours + NICENESS).count();
+        assert!(as_meant > looks.len() / 2, "{as_meant} of {}, beside {ours}", looks.len());
+        assert!(hash.await.unwrap().unwrap().expose_secret().starts_with("$pbkdf2-sha512$600000$"));
     }
 }

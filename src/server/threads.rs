@@ -11,7 +11,8 @@ use super::listener;
 /// Threads for connections alone, as many as there are cores.
 ///
 /// Whoever calls a webhook waits for five seconds, and a kubelet that probes for one. A pass over an instance is not
-/// waited for: where the operator gets little of a processor, passes must not stand before them.
+/// waited for: where the operator gets little of a processor, passes must not stand before them. A review that has to
+/// read a consent asks the API server through the client that passes use.
 #[derive(Debug)]
 pub struct Threads {
     handle: Handle,
@@ -20,7 +21,7 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// Starts them. Fails when the machine gives no more threads.
+    /// Starts them. Fails when the machine lets nothing wait for connections.
     pub fn start() -> io::Result<Self> {
         let runtime = Builder::new_multi_thread().thread_name("serving").enable_all().build()?;
         Ok(Self { handle: runtime.handle().clone(), runtime: Some(runtime) })

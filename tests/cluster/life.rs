@@ -1,5 +1,8 @@
 //! From a manifest to a running instance, and at rest.
 
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::odoo;
@@ -144,13 +147,8 @@ fn no_secret_is_anywhere_but_in_secrets() {
     let space = shared().namespace("secrets");
     space.apply(&space.quick_start("my-odoo").replace("my-admin-password", "canary-passw0rd"));
     space.phase("my-odoo", "Running");
-    let decoded = |key: &str| {
-        use base64::Engine as _;
-        let secret = space.json("secret", "my-odoo-odoo-user").unwrap();
-        let bytes = base64::engine::general_purpose::STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
-        String::from_utf8(bytes).unwrap()
-    };
-    let secrets = [decoded("password"), decoded("adminHash"), decoded("digestKey")];
+    let secret = space.json("secret", "my-odoo-odoo-user").unwrap();
+    let secrets = ["password", "adminHash", "digestKey"].map(|key| decoded(&secret, key));
     let kinds = "deployments,jobs,pods,configmaps,services,ingresses,events,persistentvolumeclaims,odooinitjobs";
     let mut everything = space.ok(&["get", kinds, "--output=yaml"]);
     let object = space.instance("my-odoo");
@@ -176,6 +174,36 @@ fn a_missing_secret_is_named_and_the_instance_goes_on_once_it_is_there() {
     });
     space.apply("apiVersion: v1\nkind: Secret\nmetadata: {name: later}\nstringData: {password: a-good-one}\n");
     space.phase("my-odoo", "Running");
+}
+
+#[test]
+fn a_password_that_comes_while_the_one_before_is_hashed_is_the_one_that_counts() {
+    let space = shared().namespace("hashed");
+    let give = |password: &str| {
+        space.apply(&format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: admin}}\nstringData: {{password: {password}}}\n"
+        ));
+    };
+    give("the-first-one");
+    let reference = "adminPasswordSecretRef: {name: admin, key: password}";
+    space.apply(&space.quick_start("my-odoo").replace("adminPassword: \"my-admin-password\"", reference));
+    // A hash takes half a second, which is longer than the next one takes to come.
+    for at in 0..8 {
+        give(&format!("changed-{at}"));
+    }
+    eventually("the last one counts", || {
+        let secret = space.json("secret", "my-odoo-odoo-user")?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, decoded(&secret, "digestKey").as_bytes());
+        let digest = decoded(&secret, "digest");
+        let digest: Option<Vec<u8>> =
+            (0..digest.len()).step_by(2).map(|at| u8::from_str_radix(digest.get(at..at + 2)?, 16).ok()).collect();
+        hmac::verify(&key, b"changed-7", &digest?).ok()
+    });
+}
+
+fn decoded(secret: &serde_json::Value, key: &str) -> String {
+    let bytes = STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
+    String::from_utf8(bytes).unwrap()
 }
 
 #[test]

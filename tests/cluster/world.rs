@@ -43,7 +43,7 @@ pub fn env(name: &str) -> String {
     })
 }
 
-/// A port of this process's own: each is given once, and neither the kernel nor `scripts/dev` hands out any below 20000.
+/// A port that this process gives once, and that neither the kernel nor `scripts/dev`, which stay above, gives anybody.
 pub fn free_port() -> u16 {
     static GIVEN: AtomicU32 = AtomicU32::new(0);
     loop {

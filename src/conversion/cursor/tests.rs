@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::{Broken, Cursor};
+use fearless_simd::Level;
+
+use super::{Broken, Cursor, container, quoted};
 
 /// Text in which everything that a scanner stumbles over is frequent, at all distances from a block's end.
 fn text() -> impl Strategy<Value = String> {
@@ -44,6 +46,14 @@ fn members(json: &str) -> Result<Option<BTreeMap<String, &str>>, Broken> {
 }
 
 proptest! {
+    #[test]
+    fn every_processor_finds_the_same(text in text()) {
+        let string = format!("\"{text}");
+        prop_assert_eq!(quoted(Level::new(), string.as_bytes()), quoted(Level::baseline(), string.as_bytes()));
+        let object = format!("{{{text}");
+        prop_assert_eq!(container(Level::new(), object.as_bytes()), container(Level::baseline(), object.as_bytes()));
+    }
+
     #[test]
     fn what_is_found_is_what_a_parser_finds(value in json(), pretty: bool) {
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
