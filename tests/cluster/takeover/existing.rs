@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::odoo;
-use crate::world::Namespace;
+use crate::world::{Namespace, eventually, text};
 
 /// Phase, whether the database is initialised, replicas.
 pub const INSTANCES: [(&str, bool, i32); 17] = [
@@ -64,7 +64,14 @@ pub fn create(space: &Namespace<'_>, items: &[Value]) {
 
 pub fn set_status(space: &Namespace<'_>, resource: &str, name: &str, status: &Value) {
     let patch = json!({"status": status}).to_string();
-    space.ok(&["patch", resource, name, "--subresource=status", "--type=merge", "--patch", &patch]);
+    let arguments = ["patch", resource, name, "--subresource=status", "--type=merge", "--patch", &patch];
+    // A busy API server finds the subresources of a new kind some time after the kind.
+    eventually("the status is written", || {
+        let output = space.kubectl(&arguments, "");
+        let said = text(&output);
+        assert!(output.status.success() || said.contains("could not find the requested resource"), "{said}");
+        output.status.success().then_some(())
+    });
 }
 
 /// An instance as it is stored once the existing operator wrote its defaults into it.
