@@ -5,7 +5,8 @@ use serde_json::json;
 use super::odoo;
 use super::world::{Namespace, eventually, shared};
 
-fn decoded(space: &Namespace<'_>, secret: &str, key: &str) -> Option<String> {
+/// What is in a Secret.
+pub fn decoded(space: &Namespace<'_>, secret: &str, key: &str) -> Option<String> {
     use base64::Engine as _;
     let secret = space.json("secret", secret)?;
     let bytes = base64::engine::general_purpose::STANDARD.decode(secret["data"][key].as_str()?).unwrap();

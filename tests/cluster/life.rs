@@ -1,10 +1,9 @@
 //! From a manifest to a running instance, and at rest.
 
 use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
+use super::damage::decoded;
 use super::odoo;
 use super::world::{Namespace, World, eventually, shared};
 
@@ -147,8 +146,7 @@ fn no_secret_is_anywhere_but_in_secrets() {
     let space = shared().namespace("secrets");
     space.apply(&space.quick_start("my-odoo").replace("my-admin-password", "canary-passw0rd"));
     space.phase("my-odoo", "Running");
-    let secret = space.json("secret", "my-odoo-odoo-user").unwrap();
-    let secrets = ["password", "adminHash", "digestKey"].map(|key| decoded(&secret, key));
+    let secrets = ["password", "adminHash", "digestKey"].map(|key| decoded(&space, "my-odoo-odoo-user", key).unwrap());
     let kinds = "deployments,jobs,pods,configmaps,services,ingresses,events,persistentvolumeclaims,odooinitjobs";
     let mut everything = space.ok(&["get", kinds, "--output=yaml"]);
     let object = space.instance("my-odoo");
@@ -192,18 +190,13 @@ fn a_password_that_comes_while_the_one_before_is_hashed_is_the_one_that_counts()
         give(&format!("changed-{at}"));
     }
     eventually("the last one counts", || {
-        let secret = space.json("secret", "my-odoo-odoo-user")?;
-        let key = hmac::Key::new(hmac::HMAC_SHA256, decoded(&secret, "digestKey").as_bytes());
-        let digest = decoded(&secret, "digest");
+        let stored = |key| decoded(&space, "my-odoo-odoo-user", key);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, stored("digestKey")?.as_bytes());
+        let digest = stored("digest")?;
         let digest: Option<Vec<u8>> =
             (0..digest.len()).step_by(2).map(|at| u8::from_str_radix(digest.get(at..at + 2)?, 16).ok()).collect();
         hmac::verify(&key, b"changed-7", &digest?).ok()
     });
-}
-
-fn decoded(secret: &serde_json::Value, key: &str) -> String {
-    let bytes = STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap();
-    String::from_utf8(bytes).unwrap()
 }
 
 #[test]
