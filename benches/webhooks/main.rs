@@ -69,8 +69,8 @@ fn admission() {
         ("empty handler", "/validate/v1", &review, Server::start("empty")),
         ("/validate/v1", "/validate/v1", &review, Server::start("webhooks")),
         ("/mutate/v1", "/mutate/v1", &review, Server::start("webhooks")),
-        ("/validate/v1, of `image`", "/validate/v1", &compared, Server::start("webhooks")),
-        ("/mutate/v1, of `image`", "/mutate/v1", &compared, Server::start("webhooks")),
+        ("/validate/v1, of `filestore`", "/validate/v1", &compared, Server::start("webhooks")),
+        ("/mutate/v1, of `filestore`", "/mutate/v1", &compared, Server::start("webhooks")),
     ];
     let run = |at: usize, seconds, every| {
         let (_, path, body, server) = &servers[at];
@@ -90,7 +90,7 @@ fn admission() {
     println!("## Admission\n");
     println!(
         "A review of {} bytes: an UPDATE with object, oldObject and their managedFields; all rules. It changes `replicas`,\n\
-         or `image`, which rules compare with the old one, so that the old spec is read as well. 16 connections,\n\
+         or `filestore`, which rules compare with the old one, so that it is read as well. 16 connections,\n\
          keep-alive, server on one core; everybody by turns.\n",
         review.len()
     );

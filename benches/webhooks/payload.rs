@@ -97,10 +97,10 @@ pub fn review() -> Vec<u8> {
     update(&instance(1, 2), instance(1, 3))
 }
 
-/// An update of `image`, which rules compare with the old one.
+/// An update of `filestore`, which rules compare with the old one.
 pub fn compared() -> Vec<u8> {
     let mut new = instance(1, 2);
-    new["spec"]["image"] = json!("registry.example.com/odoo/odoo:19.0-20261121");
+    new["spec"]["filestore"]["storageSize"] = json!("60Gi");
     update(&instance(1, 2), new)
 }
 

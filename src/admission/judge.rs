@@ -1,12 +1,14 @@
 //! The judgement of one change: defaults, form, rules, and what was wrong before already.
 
+mod before;
 mod differing;
 
 use std::borrow::Cow;
 
 use serde_json::Value;
 
-use self::differing::differing;
+use self::before::{before, matters};
+use self::differing::{Member, differing};
 use super::context::{Clusters, Context};
 use super::defaulting::{self, Source};
 use super::shape;
@@ -73,44 +75,35 @@ struct Read {
     problems: Vec<Violation>,
 }
 
-/// The members of an instance's spec whose old value matters: to a rule about changes, or to a default.
-const COMPARED: [&str; 11] = [
-    "affinity",
-    "cron",
-    "database",
-    "environment",
-    "filestore",
-    "image",
-    "ingress",
-    "initialization",
-    "resources",
-    "tolerations",
-    "upgrade",
-];
-
 /// Judges a change.
 pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
     let clusters = ctx.lookup.clusters();
     // The old object gets what it cannot be served without as well, so that filling it in is nobody's change.
-    let read_old = || {
-        let mut old = read(change.kind, change.old.as_ref()?, Version::V1);
-        if let Some(spec) = &mut old.spec {
-            fill(spec, None, change, ctx, clusters.as_ref());
-        }
-        Some(old)
+    let fill_old = |mut spec: Spec| {
+        fill(&mut spec, None, change, ctx, clusters.as_ref());
+        spec
     };
-    // Reading the old spec takes a third of the time. Where nothing changed that matters, it is as good as the new one.
-    let same = compares_equal(change);
-    let mut old = if same { None } else { read_old() };
+    let read_old = || {
+        let Read { spec, problems } = read(change.kind, change.old.as_ref()?, Version::V1);
+        Some(Read { spec: spec.map(fill_old), problems })
+    };
 
     let mut new = read(change.kind, &change.spec, change.sent_as);
     let sound = new.problems.is_empty();
+    // Reading the old spec takes a third of the time. Where nothing changed that matters, it is as good as the new one.
+    let compared = compared(change);
+    let same = compared.as_ref().is_some_and(Vec::is_empty);
+    let undone =
+        compared.filter(|_| sound && !same).and_then(|members| before(&members, new.spec.as_ref()?.instance()?));
+    let undone = undone.map(|spec| fill_old(Spec::Instance(Box::new(spec))));
+    let mut old = if same || undone.is_some() { None } else { read_old() };
+
+    let old_spec = || undone.as_ref().or_else(|| old.as_ref()?.spec.as_ref());
     let mut changed = false;
     if let Some(spec) = &mut new.spec {
-        let old = old.as_ref().and_then(|old| old.spec.as_ref());
-        changed = fill(spec, old, change, ctx, clusters.as_ref());
+        changed = fill(spec, old_spec(), change, ctx, clusters.as_ref());
     }
-    let old_spec = if same { new.spec.as_ref() } else { old.as_ref().and_then(|old| old.spec.as_ref()) };
+    let old_spec = if same { new.spec.as_ref() } else { old_spec() };
 
     let mut findings = match &new.spec {
         Some(spec) => validation::apply(&case(change, spec, old_spec, ctx)),
@@ -122,7 +115,7 @@ pub(super) fn judge(change: &Change<'_>, ctx: Context<'_>) -> Judged {
     }
     join(&mut findings, new.problems);
 
-    if !findings.violations.is_empty() && same {
+    if !findings.violations.is_empty() && old.is_none() {
         old = read_old();
     }
     if !findings.violations.is_empty()
@@ -157,12 +150,14 @@ fn unreadable(error: &serde_json::Error) -> Violation {
     Violation { path: "spec".to_owned(), reason: Reason::Invalid, message }
 }
 
-/// Whether an instance changes in none of the members whose old value matters.
-fn compares_equal(change: &Change<'_>) -> bool {
+/// What an instance changes of that whose old value matters. `None` where that takes reading both specs.
+fn compared<'a>(change: &'a Change<'_>) -> Option<Vec<Member<'a>>> {
     let (Kind::Instance, Text::Raw(new), Some(Text::Raw(old))) = (change.kind, &change.spec, &change.old) else {
-        return false;
+        return None;
     };
-    differing(new, old).is_some_and(|names| !names.iter().any(|name| COMPARED.contains(&&**name)))
+    let mut members = differing(new, old)?;
+    members.retain(matters);
+    Some(members)
 }
 
 fn case<'a>(change: &'a Change<'_>, spec: &'a Spec, old: Option<&'a Spec>, ctx: Context<'a>) -> Case<'a> {

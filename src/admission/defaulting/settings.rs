@@ -17,8 +17,7 @@ pub(super) fn fill(spec: &mut Spec, source: Source<'_>) -> bool {
 fn instance(spec: &mut OdooInstanceSpec, old: Option<&OdooInstanceSpec>, source: Source<'_>) -> bool {
     let defaults = source.defaults;
     let optional = source.is_new.then_some(defaults);
-    let image = old.and_then(|old| old.image.clone()).unwrap_or_else(|| defaults.image.clone());
-    let mut changed = put(&mut spec.image, || image);
+    let mut changed = first(&mut spec.image, old.and_then(|old| old.image.as_ref()), Some(&defaults.image));
     changed |= first(
         &mut spec.resources,
         old.and_then(|old| old.resources.as_ref()),

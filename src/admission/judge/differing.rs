@@ -5,16 +5,26 @@ use std::borrow::Cow;
 
 use crate::conversion::cursor::Cursor;
 
-/// The names of the members whose text is not the same in both objects. `None` when the one has other members than the
-/// other, or has them in another order, or one of both is no object.
-pub(super) fn differing<'a>(new: &'a str, old: &str) -> Option<Vec<Cow<'a, str>>> {
-    let mut names = Vec::new();
+/// A member whose text is not the same in both objects.
+#[derive(Debug, PartialEq)]
+pub(super) struct Member<'a> {
+    pub name: Cow<'a, str>,
+    /// Its text in the old one.
+    pub before: &'a str,
+    /// And in the new one.
+    pub after: &'a str,
+}
+
+/// The members whose text is not the same in both objects. `None` when the one has other members than the other, or has
+/// them in another order, or one of both is no object.
+pub(super) fn differing<'a>(new: &'a str, old: &'a str) -> Option<Vec<Member<'a>>> {
+    let mut members = Vec::new();
     let mut alike = true;
     // Up to where both were compared.
     let (mut new_at, mut old_at) = (0, 0);
     let is_object = Cursor::new(new).object(|name, json| {
         let value = json.at();
-        json.skip()?;
+        let after = json.value()?;
         if !alike {
             return Ok(());
         }
@@ -24,9 +34,9 @@ pub(super) fn differing<'a>(new: &'a str, old: &str) -> Option<Vec<Cow<'a, str>>
             old_at += json.at() - new_at;
         } else if rest.starts_with(&new.as_bytes()[new_at..value]) {
             let mut beside = Cursor::resume(old, old_at + value - new_at);
-            beside.skip()?;
+            let before = beside.value()?;
             old_at = beside.at();
-            names.push(name);
+            members.push(Member { name, before, after });
         } else {
             alike = false;
         }
@@ -34,7 +44,7 @@ pub(super) fn differing<'a>(new: &'a str, old: &str) -> Option<Vec<Cow<'a, str>>
         Ok(())
     });
     let ends_alike = || new.as_bytes().get(new_at..) == old.as_bytes().get(old_at..);
-    (is_object == Ok(true) && alike && ends_alike()).then_some(names)
+    (is_object == Ok(true) && alike && ends_alike()).then_some(members)
 }
 
 #[cfg(test)]
@@ -42,7 +52,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Map, Value, json};
 
-    use super::differing;
+    use super::{Member, differing};
 
     fn object() -> impl Strategy<Value = Map<String, Value>> {
         let value = prop_oneof![
@@ -68,8 +78,15 @@ mod tests {
             let (new_text, old_text) = (text(&new, pretty), text(&old, pretty));
             let found = differing(&new_text, &old_text);
             if new.keys().eq(old.keys()) {
-                let wanted: Vec<&str> = new.keys().map(String::as_str).filter(|name| new[*name] != old[*name]).collect();
-                prop_assert_eq!(found.unwrap(), wanted);
+                let read = |text| serde_json::from_str::<Value>(text).unwrap();
+                let found: Vec<_> = found.unwrap();
+                let found: Vec<_> =
+                    found.iter().map(|member| (&*member.name, read(member.before), read(member.after))).collect();
+                let all = old.into_iter().zip(new);
+                let wanted: Vec<_> = all.filter(|((_, before), (_, after))| before != after).collect();
+                let wanted: Vec<_> =
+                    wanted.iter().map(|((name, before), (_, after))| (&**name, before.clone(), after.clone())).collect();
+                prop_assert_eq!(found, wanted);
             } else {
                 prop_assert_eq!(found, None);
             }
@@ -78,8 +95,9 @@ mod tests {
 
     #[test]
     fn a_number_is_not_the_beginning_of_another() {
-        assert_eq!(differing(r#"{"a":2,"b":1}"#, r#"{"a":25,"b":1}"#).unwrap(), ["a"]);
-        assert_eq!(differing(r#"{"a":2}"#, r#"{"a":25}"#).unwrap(), ["a"]);
+        let a = || Some(vec![Member { name: "a".into(), before: "25", after: "2" }]);
+        assert_eq!(differing(r#"{"a":2,"b":1}"#, r#"{"a":25,"b":1}"#), a());
+        assert_eq!(differing(r#"{"a":2}"#, r#"{"a":25}"#), a());
     }
 
     #[test]

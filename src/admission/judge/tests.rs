@@ -31,7 +31,7 @@ fn members() -> Vec<(&'static str, [Value; 2])> {
                 json!({"storageSize": "1Gi", "storageClass": "slow", "accessMode": "ReadWriteOnce"}),
             ],
         ),
-        ("image", [json!("odoo:18.0"), json!("odoo:19.0")]),
+        ("image", [json!("odoo:17.0"), json!("odoo:19.0")]),
         ("imagePullSecret", [json!("one"), json!("two")]),
         ("ingress", [json!({"hosts": ["a.example.com"]}), json!({"hosts": ["b.example.com"], "class": "nginx"})]),
         ("initialization", [json!({"mode": "Restore", "restore": {"s3": s3("a")}}), json!({"modules": ["sale"]})]),
@@ -96,6 +96,44 @@ fn a_change_is_judged_the_same_whether_the_old_spec_is_read_or_not() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn two_members_changed_together_are_judged_the_same() {
+    let all = members();
+    for (at, (one, [one_before, one_after])) in all.iter().enumerate() {
+        for (other, [other_before, other_after]) in &all[at + 1..] {
+            let old = with(smallest(), json!({ *one: one_before, *other: other_before }));
+            let new = with(smallest(), json!({ *one: one_after, *other: other_after }));
+            let (with_it, without) =
+                (judged(&old, &new, "Running", true, true), judged(&old, &new, "Running", true, false));
+            assert_eq!(with_it, without, "{old} to {new}");
+        }
+    }
+}
+
+#[test]
+fn a_member_that_is_taken_away_with_null_is_judged_the_same() {
+    for (member, [before, _]) in members() {
+        let old = with(smallest(), json!({ member: before }));
+        let new = with(smallest(), json!({ member: null }));
+        for defaults in [true, false] {
+            let with_it = judged(&old, &new, "Running", defaults, true);
+            let without = judged(&old, &new, "Running", defaults, false);
+            assert_eq!(with_it, without, "{old} to {new}, defaults: {defaults}");
+        }
+    }
+}
+
+#[test]
+fn an_old_member_that_cannot_be_read_is_judged_the_same() {
+    for (member, [_, after]) in members() {
+        let old = with(smallest(), json!({ member: [[1]] }));
+        let new = with(smallest(), json!({ member: after }));
+        let (with_it, without) =
+            (judged(&old, &new, "Running", true, true), judged(&old, &new, "Running", true, false));
+        assert_eq!(with_it, without, "{old} to {new}");
     }
 }
 
