@@ -23,26 +23,15 @@ pub fn nanos(text: &str) -> Option<i128> {
     let (factor, exponent) = suffix_of(suffix)?;
     let value = digits.checked_mul(factor)?;
     let exponent = exponent - scale + 9;
-    let power = *POWERS_OF_TEN.get(usize::try_from(exponent.unsigned_abs()).ok()?)?;
     let value = if exponent >= 0 {
-        value.checked_mul(power)?
+        value.checked_mul(10_i128.checked_pow(exponent.unsigned_abs())?)?
     } else {
         // Finer than a billionth is rounded up, as Kubernetes does.
-        value / power + i128::from(value % power != 0)
+        let divisor = 10_i128.checked_pow(exponent.unsigned_abs())?;
+        value / divisor + i128::from(value % divisor != 0)
     };
     Some(if negative { -value } else { value })
 }
-
-/// All that 128 bits hold. Raising ten to them anew takes longer than everything else here.
-const POWERS_OF_TEN: [i128; 39] = {
-    let mut powers = [1; 39];
-    let mut at = 1;
-    while at < powers.len() {
-        powers[at] = powers[at - 1] * 10;
-        at += 1;
-    }
-    powers
-};
 
 /// A factor and a power of ten.
 fn suffix_of(suffix: &str) -> Option<(i128, i32)> {

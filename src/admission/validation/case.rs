@@ -1,10 +1,12 @@
 //! What a rule gets to see.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::admission::context::{Context, ObjectKey};
 use crate::admission::subject::Spec;
 use crate::api::v1::OdooInstanceSpec;
+use crate::conversion::cursor::Cursor;
 
 /// One object to judge.
 #[derive(Clone, Copy)]
@@ -47,8 +49,7 @@ impl<'a> Case<'a> {
 }
 
 /// The part of an object's status that rules look at. Wrong types count as absent.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// Where the object stands.
     pub phase: Option<String>,
@@ -75,23 +76,24 @@ pub struct Migration {
 impl State {
     /// Reads a status. Each field that has another type counts as absent.
     pub fn parse(status: &str) -> Self {
-        if let Ok(state) = serde_json::from_str(status) {
-            return state;
-        }
-        let Ok(serde_json::Value::Object(fields)) = serde_json::from_str(status) else { return Self::default() };
         let mut state = Self::default();
-        for (name, value) in fields {
-            // One field at a time: what does not fit leaves the others.
-            if let Ok(one) = serde_json::from_value::<Self>(serde_json::json!({ name: value })) {
-                state = Self {
-                    phase: one.phase.or(state.phase),
-                    db_initialized: one.db_initialized.or(state.db_initialized),
-                    database_name: one.database_name.or(state.database_name),
-                    active_cluster: one.active_cluster.or(state.active_cluster),
-                    migration: one.migration.or(state.migration),
-                };
+        // A status that is no object, or breaks off, says no more than what was read of it.
+        let _ = Cursor::new(status).object(|name, json| {
+            let value = json.value()?;
+            match &*name {
+                "phase" => state.phase = read(value),
+                "dbInitialized" => state.db_initialized = read(value),
+                "databaseName" => state.database_name = read(value),
+                "activeCluster" => state.active_cluster = read(value),
+                "migration" => state.migration = read(value),
+                _ => {}
             }
-        }
+            Ok(())
+        });
         state
     }
+}
+
+fn read<T: DeserializeOwned>(value: &str) -> Option<T> {
+    serde_json::from_str(value).ok()
 }
