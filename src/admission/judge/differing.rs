@@ -79,13 +79,13 @@ mod tests {
             let found = differing(&new_text, &old_text);
             if new.keys().eq(old.keys()) {
                 let read = |text| serde_json::from_str::<Value>(text).unwrap();
-                let found: Vec<_> = found.unwrap();
-                let found: Vec<_> =
-                    found.iter().map(|member| (&*member.name, read(member.before), read(member.after))).collect();
-                let all = old.into_iter().zip(new);
-                let wanted: Vec<_> = all.filter(|((_, before), (_, after))| before != after).collect();
-                let wanted: Vec<_> =
-                    wanted.iter().map(|((name, before), (_, after))| (&**name, before.clone(), after.clone())).collect();
+                let found: Vec<_> = found
+                    .unwrap()
+                    .into_iter()
+                    .map(|Member { name, before, after }| (name.into_owned(), read(before), read(after)))
+                    .collect();
+                let all = old.into_iter().zip(new).map(|((name, before), (_, after))| (name, before, after));
+                let wanted: Vec<_> = all.filter(|(_, before, after)| before != after).collect();
                 prop_assert_eq!(found, wanted);
             } else {
                 prop_assert_eq!(found, None);

@@ -75,6 +75,12 @@ fn judged(old: &Value, new: &Value, phase: &str, defaults: bool, short_cut: bool
     (format!("{:?}", judged.findings), judged.defaulted)
 }
 
+fn assert_judged_the_same(old: &Value, new: &Value, phase: &str, defaults: bool) {
+    let with_it = judged(old, new, phase, defaults, true);
+    let without = judged(old, new, phase, defaults, false);
+    assert_eq!(with_it, without, "{old} to {new} in {phase}, defaults: {defaults}");
+}
+
 #[test]
 fn a_change_is_judged_the_same_whether_the_old_spec_is_read_or_not() {
     for (member, values) in members() {
@@ -90,9 +96,7 @@ fn a_change_is_judged_the_same_whether_the_old_spec_is_read_or_not() {
                     new["configOptions"]["db_host"] = json!("x");
                 }
                 for defaults in [true, false] {
-                    let with_it = judged(&old, &new, phase, defaults, true);
-                    let without = judged(&old, &new, phase, defaults, false);
-                    assert_eq!(with_it, without, "{member}: {old} to {new} in {phase}, defaults: {defaults}");
+                    assert_judged_the_same(&old, &new, phase, defaults);
                 }
             }
         }
@@ -106,9 +110,7 @@ fn two_members_changed_together_are_judged_the_same() {
         for (other, [other_before, other_after]) in &all[at + 1..] {
             let old = with(smallest(), json!({ *one: one_before, *other: other_before }));
             let new = with(smallest(), json!({ *one: one_after, *other: other_after }));
-            let (with_it, without) =
-                (judged(&old, &new, "Running", true, true), judged(&old, &new, "Running", true, false));
-            assert_eq!(with_it, without, "{old} to {new}");
+            assert_judged_the_same(&old, &new, "Running", true);
         }
     }
 }
@@ -119,9 +121,7 @@ fn a_member_that_is_taken_away_with_null_is_judged_the_same() {
         let old = with(smallest(), json!({ member: before }));
         let new = with(smallest(), json!({ member: null }));
         for defaults in [true, false] {
-            let with_it = judged(&old, &new, "Running", defaults, true);
-            let without = judged(&old, &new, "Running", defaults, false);
-            assert_eq!(with_it, without, "{old} to {new}, defaults: {defaults}");
+            assert_judged_the_same(&old, &new, "Running", defaults);
         }
     }
 }
@@ -131,9 +131,7 @@ fn an_old_member_that_cannot_be_read_is_judged_the_same() {
     for (member, [_, after]) in members() {
         let old = with(smallest(), json!({ member: [[1]] }));
         let new = with(smallest(), json!({ member: after }));
-        let (with_it, without) =
-            (judged(&old, &new, "Running", true, true), judged(&old, &new, "Running", true, false));
-        assert_eq!(with_it, without, "{old} to {new}");
+        assert_judged_the_same(&old, &new, "Running", true);
     }
 }
 
